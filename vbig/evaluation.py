@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TWO_WAY_LABELS', 'TWO_WAY', 'probabilities', 'Scored', 'scored', 'nli_metrics', 'resamples', 'compute_metrics',
            'label_order', 'predict', 'write_predictions', 'is_two_way', 'write_metrics', 'read_predictions',
-           'score_predictions']
+           'score_predictions', 'wilson', 'example_values', 'class_names', 'error_by', 'reliability_table']
 
 # %% ../nbs/api/06_evaluation.ipynb #9214ddef
 import contextlib, gzip, json, math, re
@@ -376,3 +376,102 @@ def _frame(predictions: Any, scores: bool = True) -> pd.DataFrame:
     missing = [c for c in ("label", "predicted_label", *(["predicted_scores", "predicted_logits"] if scores else [])) if c not in frame]
     if missing: raise DataError(f"predictions without {', '.join(missing)}", right="a frame from read_predictions")
     return frame
+
+# %% ../nbs/api/06_evaluation.ipynb #c243ffec
+def wilson(
+    k: int,  # successes
+    n: int,  # trials
+    level: float = 0.95,  # coverage
+) -> tuple[float, float] | tuple[None, None]:  # bounds of the share k/n; None for no trials
+    "Wilson score interval of a share ([Wilson 1927](https://doi.org/10.1080/01621459.1927.10502953))."
+    if n == 0: return None, None
+    interval = stats.binomtest(int(k), int(n)).proportion_ci(level, method="wilson")
+    return float(interval.low), float(interval.high)
+
+def _words(text: str) -> list[str]:
+    "Words of a text in lower case, apostrophes kept, in any script."
+    return re.findall(r"\w+(?:['’]\w+)*", str(text).lower())
+
+def _overlap(row: Mapping[str, str]) -> float:
+    "Share of the hypothesis' words that stand in the premise; 0 for an empty hypothesis."
+    hypothesis, premise = _words(row["hypothesis"]), set(_words(row["premise"]))
+    return sum(w in premise for w in hypothesis) / len(hypothesis) if hypothesis else 0.
+
+# %% ../nbs/api/06_evaluation.ipynb #c95ee512
+def example_values(
+    predictions: Any,  # frame or path of predictions
+    by: str | Callable[[pd.DataFrame], Any],  # "length", "premise_length", "hypothesis_length" (words), "overlap", "confidence", a column, or a function of the frame
+) -> pd.Series:  # one value an example
+    "What to group examples by: a computed property, a column, or a function of the frame."
+    frame = _frame(predictions, scores=by == "confidence")
+    if callable(by): return pd.Series(np.asarray(by(frame)), index=frame.index, name=getattr(by, "__name__", "group"))
+    if by in frame: return frame[by]
+    if by == "confidence": return frame["predicted_scores"].map(max).rename(by)
+    if by == "overlap": return frame.apply(_overlap, axis=1).astype(float).rename(by)
+    if by in (lengths := {"length": ("premise", "hypothesis"), "premise_length": ("premise",), "hypothesis_length": ("hypothesis",)}):
+        return sum(frame[c].map(lambda t: len(_words(t))) for c in lengths[by]).rename(by)
+    if by == "class": return class_names(frame)
+    raise ValueError(f"by={by!r}: not a column ({', '.join(frame.columns)}) nor one of length, premise_length, hypothesis_length, overlap, confidence, class")
+
+def class_names(
+    frame: pd.DataFrame,  # predictions
+    column: str = "label",  # or "predicted_label"
+) -> pd.Series:  # names of the classes
+    "Class names of the labels of a two-way or three-way set."
+    return frame[column].map(dict(enumerate(TWO_WAY_LABELS if is_two_way(frame) else LABELS))).rename("class")
+
+# %% ../nbs/api/06_evaluation.ipynb #d92e22ee
+def error_by(
+    predictions: Any,  # frame or path of predictions
+    by: str | Callable[[pd.DataFrame], Any] = "length",  # see `example_values`
+    *,
+    bins: int | Sequence[float] = 6,  # for numbers: how many groups of equal size, or the edges
+    level: float = 0.95,  # coverage of the intervals
+) -> pd.DataFrame:  # a row a group: group, n, errors, error, low, high (shares), and for numbers `middle`, the group's mean
+    "Error rate with Wilson intervals in groups of examples."
+    frame, values = _frame(predictions, scores=by == "confidence"), example_values(predictions, by)
+    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) and (values.nunique() > 12 or not isinstance(bins, int) or by in ("length", "overlap"))
+    groups = _binned(values, bins) if numeric else values
+    wrong, rows = frame["label"] != frame["predicted_label"], []
+    for group, index in frame.groupby(groups, observed=True, sort=True).groups.items():
+        n, k = len(index), int(wrong[index].sum())
+        low, high = wilson(k, n, level)
+        rows.append({"group": _group_name(group, values), "n": n, "errors": k, "error": k / n, "low": low, "high": high} | ({"middle": float(values[index].mean())} if numeric else {}))
+    return pd.DataFrame(rows)
+
+def _binned(values: pd.Series, bins: int | Sequence[float]) -> pd.Series:
+    "Numbers cut at quantiles (repeated edges merged) or at given edges."
+    if not isinstance(bins, int): return pd.cut(values, bins, include_lowest=True)
+    if values.nunique() == 1: return pd.cut(values, [values.iloc[0], np.nextafter(float(values.iloc[0]), np.inf)], include_lowest=True)
+    return pd.qcut(values, min(bins, values.nunique()), duplicates="drop")
+
+def _group_name(group: Any, values: pd.Series) -> str:
+    "A group's name: whole numbers as `8-11`, shares with two digits."
+    if not isinstance(group, pd.Interval): return str(group)
+    if pd.api.types.is_integer_dtype(values):
+        low, high = math.floor(group.left) + 1, math.floor(group.right)
+        return f"{low}" if low >= high else f"{low}-{high}"
+    return f"{max(group.left, values.min()):.2f}-{min(group.right, values.max()):.2f}"
+
+# %% ../nbs/api/06_evaluation.ipynb #eb2e184f
+def reliability_table(
+    predictions: Any,  # frame or path of predictions
+    n_bins: int = 10,  # groups of equal size
+    *,
+    logits: bool = False,  # by the highest raw logit, as the paper's Figure 10: not a probability
+    level: float = 0.95,  # coverage of the intervals
+) -> pd.DataFrame:  # a row a bin: confidence (mean), accuracy, low, high, n
+    "Accuracy by confidence in bins of equal mass; predictions of equal confidence share a bin."
+    frame = _frame(predictions)
+    top = frame["predicted_logits" if logits else "predicted_scores"].map(max) if logits or not is_two_way(frame) else _own_confidence(frame)
+    rank = top.rank(method="average") - 0.5
+    bins, right, rows = np.minimum(rank * n_bins // len(frame), n_bins - 1), frame["label"] == frame["predicted_label"], []
+    for _, index in frame.groupby(bins).groups.items():
+        low, high = wilson(int(right[index].sum()), len(index), level)
+        rows.append({"confidence": float(top[index].mean()), "accuracy": float(right[index].mean()), "low": low, "high": high, "n": len(index)})
+    return pd.DataFrame(rows, columns=["confidence", "accuracy", "low", "high", "n"])
+
+def _own_confidence(frame: pd.DataFrame) -> pd.Series:
+    "Probability of the predicted label of a two-way set."
+    entailment = frame["predicted_scores"].map(lambda p: p[0])
+    return entailment.where(frame["predicted_label"] == 0, 1 - entailment)
