@@ -420,7 +420,7 @@ def class_names(
     "Class names of the labels of a two-way or three-way set."
     return frame[column].map(dict(enumerate(TWO_WAY_LABELS if is_two_way(frame) else LABELS))).rename("class")
 
-# %% ../nbs/api/06_evaluation.ipynb #d92e22ee
+# %% ../nbs/api/06_evaluation.ipynb #f1980649
 def error_by(
     predictions: Any,  # frame or path of predictions
     by: str | Callable[[pd.DataFrame], Any] = "length",  # see `example_values`
@@ -437,7 +437,9 @@ def error_by(
         n, k = len(index), int(wrong[index].sum())
         low, high = wilson(k, n, level)
         rows.append({"group": _group_name(group, values), "n": n, "errors": k, "error": k / n, "low": low, "high": high} | ({"middle": float(values[index].mean())} if numeric else {}))
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    if numeric: table.attrs["edges"] = [groups.cat.categories[0].left, *(c.right for c in groups.cat.categories)]
+    return table
 
 def _binned(values: pd.Series, bins: int | Sequence[float]) -> pd.Series:
     "Numbers cut at quantiles (repeated edges merged) or at given edges."
