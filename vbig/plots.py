@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WIDTH', 'WIDE', 'MARKERS', 'DIVERGING', 'STYLE', 'CURVES', 'plot_learning_curves', 'plot_token_attributions',
-           'plot_attribution_pair', 'HTML', 'attribution_html', 'plot_accuracy_by_split', 'plot_confusion_matrices',
+           'plot_attribution_pair', 'attribution_html', 'plot_accuracy_by_split', 'plot_confusion_matrices',
            'plot_reliability', 'plot_error_by_length', 'plot_quadrature', 'plot_cost', 'plot_artifacts',
            'plot_data_map']
 
@@ -259,8 +259,8 @@ def _title(attribution: Any) -> str:
     parts = [f"predicts {name}" + (f" ({sure:.2f})" if sure is not None else "")] if name is not None else []
     return ", ".join(parts + ([f"gap {abs(float(delta)):.3f}"] if delta is not None else []))
 
-# %% ../nbs/api/08_plots.ipynb #74697713
-class HTML(Markup):
+# %% ../nbs/api/08_plots.ipynb #91f2eb33
+class _HTML(Markup):
     "Safe markup that notebooks show as HTML."
     def _repr_html_(self) -> str: return str(self)
 
@@ -269,13 +269,13 @@ def attribution_html(
     *,
     titles: Sequence[str] | None = None,  # one a text; by default prediction and completeness gap
     limit: float | None = None,  # end of the colour scale; None: the largest score shown
-) -> HTML:  # `<div>` elements without script, with all style inline
+) -> Markup:  # `<div>` elements without script, with all style inline
     "Texts with their attributions as background colour, as HTML with every text escaped."
     attributions = list(attributions) if isinstance(attributions, (list, tuple)) else [attributions]
     titles = list(titles) if titles is not None else [_title(a) for a in attributions]
     norm = TwoSlopeNorm(0, -(top := limit or _limit(attributions)), top)
     blocks = [_block_html(a, t, norm) for a, t in zip(attributions, titles, strict=True)]
-    return HTML(Markup("").join(blocks))
+    return _HTML(Markup("").join(blocks))
 
 def _block_html(attribution: Any, title: str, norm: TwoSlopeNorm) -> Markup:
     "One attribution: a title and two paragraphs."
