@@ -56,7 +56,7 @@ def in_dev(script):
 
 def demo(*words):
     setup()
-    call(python, "-m", "vbig.cli", "demo", *words)
+    call(bin / "vbig", "demo", *words)
 
 
 def prepare(*words):

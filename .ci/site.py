@@ -1,5 +1,7 @@
 "Build the site into _docs with Quarto where it is installed, else with smalldocs, and check every page."
 import argparse
+import ast
+import os
 import re
 import shutil
 import subprocess
@@ -36,17 +38,37 @@ class Page(HTMLParser):
         if not self.skip: self.text.append(data)
 
 
+def process():
+    """Let nbdev make pages of the notebooks, in _proc.
+
+    To document what a notebook exports, nbdev runs its exported cells and every cell with an import in it, tests
+    and all. The tests have been run elsewhere: here only cells that do nothing but import are run beside the exports."""
+    import nbdev.processors
+    from nbdev.serve import proc_nbs
+    wanted = nbdev.processors._do_eval
+
+    def only_definitions(cell):
+        if not wanted(cell): return False
+        exported = cell.directives_.keys() & {"export", "exports", "exporti", "exec_doc"}
+        return exported or nbdev.processors._is_showdoc(cell) or all(isinstance(t, (ast.Import, ast.ImportFrom)) for t in cell.parsed_())
+    nbdev.processors._do_eval = only_definitions
+    os.chdir(root)
+    proc_nbs(force=True, n_workers=0)
+
+
 def build():
     "Process the notebooks and render them; returns the renderer's warnings."
     shutil.rmtree(docs, ignore_errors=True)
-    process = "from nbdev.serve import proc_nbs; proc_nbs(force=True, n_workers=0)"
-    subprocess.run([sys.executable, "-c", process], cwd=root, check=True)
+    process()
     if shutil.which("quarto"): command = ["quarto", "render", "_proc", "--no-execute"]
     else: command = [str(Path(sys.executable).with_name("smalldocs")), "render", "_proc", "--quiet"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     if done.returncode: raise SystemExit(done.stdout + done.stderr)
     if not docs.exists() and (root / "_proc/_docs").exists(): shutil.move(root / "_proc/_docs", docs)
-    return [] if "quarto" in command else [l for l in done.stderr.splitlines() if l.strip()]
+    home = '<!doctype html><html lang="en"><meta charset="utf-8"><title>vbig</title><meta http-equiv="refresh" content="0; url=nbs/index.html"><a href="nbs/index.html">vbig</a></html>\n'
+    if not (docs / "index.html").exists(): (docs / "index.html").write_text(home, encoding="utf-8")
+    said = [l for l in done.stderr.splitlines() if l.strip() and "output-file is not read" not in l and "broken link" not in l]  # check() finds broken links in the pages
+    return said if command[0] != "quarto" else []
 
 
 def sources():
