@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 # %% ../nbs/api/00_data.ipynb #53574f5f
 LABELS = ("entailment", "neutral", "contradiction")
 
-# %% ../nbs/api/00_data.ipynb #25dd1752
+# %% ../nbs/api/00_data.ipynb #eed9517c
 class DataError(ValueError):
     "Input that cannot be used: says which file and line, what stands there, and what would be right."
     def __init__(self,
@@ -64,7 +64,7 @@ class DataError(ValueError):
 def _data_error(what, file, line, text, right): return DataError(what, file=file, line=line, text=text, right=right)
 
 def _short(text, n=120):
-    text = text if isinstance(text, str) else repr(text)
+    text = text.replace("\n", "\\n") if isinstance(text, str) else repr(text)
     return text if len(text) <= n else f"{text[:n]}... ({len(text):,} characters)"
 
 # %% ../nbs/api/00_data.ipynb #195d1301
@@ -143,7 +143,7 @@ def _opened(path, shown):
         raise DataError(f"is {_UTF16[start]}", file=shown, line=1, text=repr(start), right="UTF-8; `iconv -f UTF-16 -t UTF-8 OLD > NEW` converts it")
     return file
 
-# %% ../nbs/api/00_data.ipynb #178645f1
+# %% ../nbs/api/00_data.ipynb #ed45ff85
 def _not_utf8(error, data, before, line, shown):
     "`data` starts at byte `before`, and `error` is what decoding it raised."
     byte, where = data[error.start:error.start + 1], before + error.start
@@ -152,6 +152,7 @@ def _not_utf8(error, data, before, line, shown):
         line=line + data[:error.start].count(b"\n"), text=row.decode("utf-8", "replace"),
         right="UTF-8; `iconv -f LATIN1 -t UTF-8 OLD > NEW` converts it")
 
+# %% ../nbs/api/00_data.ipynb #5ec143c2
 def _chunks(path, shown, size=1 << 18):
     "Yield the text of a file in pieces of about `size` bytes, none of them cut inside a character."
     rest, before, line = b"", 0, 1
@@ -159,14 +160,17 @@ def _chunks(path, shown, size=1 << 18):
         while True:
             try: new = file.read1(size)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise DataError(f"the gzip data is cut short or damaged ({error})", file=shown, line=line, right="a complete copy; `gzip -t FILE` tests one") from None
+                raise DataError(f"the gzip data is cut short or damaged ({error})", file=shown, line=line,
+                    right="a complete copy; `gzip -t FILE` tests one") from None
             data = rest + new
             if not before and data.startswith(codecs.BOM_UTF8): data, before = data[3:], 3
             try: text, rest = data.decode("utf-8"), b""
             except UnicodeDecodeError as error:
                 if not new or error.reason != "unexpected end of data": raise _not_utf8(error, data, before, line, shown) from None
                 text, rest = data[:error.start].decode("utf-8"), data[error.start:]
-            if "\0" in text: raise DataError("holds a NUL character", file=shown, line=line + text[:text.index("\0")].count("\n"), right="text in UTF-8 (this may be UTF-16 or no text at all)")
+            if "\0" in text:
+                raise DataError("holds a NUL character", file=shown, line=line + text[:text.index("\0")].count("\n"),
+                    right="text in UTF-8 (this may be UTF-16 or no text at all)")
             yield text
             before, line = before + len(data) - len(rest), line + text.count("\n")
             if not new: return
@@ -182,7 +186,7 @@ def _lines(path, shown):
             yield number, line + "\n"
     if rest: yield number + 1, rest
 
-# %% ../nbs/api/00_data.ipynb #53f15982
+# %% ../nbs/api/00_data.ipynb #d73a36bf
 _EXAMPLE = '{"premise": "A man sleeps.", "hypothesis": "A man is awake.", "label": "contradiction"}'
 
 def _json_lines(path, shown):
@@ -190,7 +194,8 @@ def _json_lines(path, shown):
         if not text.strip(): continue
         try: row = json.loads(text)
         except json.JSONDecodeError as error:
-            raise DataError(f"malformed JSON: {error.msg} (character {error.colno})", file=shown, line=number, text=text.strip(), right=f"one object a line, like {_EXAMPLE}") from None
+            raise DataError(f"malformed JSON: {error.msg} (character {error.colno})", file=shown, line=number, text=text.strip(),
+                right=f"one object a line, like {_EXAMPLE}") from None
         yield number, _object(row, shown, number)
 
 def _object(row, shown, line):
@@ -251,7 +256,7 @@ def _array(self):
 
 _Json.value, _Json.array = _value, _array
 
-# %% ../nbs/api/00_data.ipynb #f3f590ad
+# %% ../nbs/api/00_data.ipynb #3f9c901c
 def _json_document(path, shown):
     first, second, *_ = [*filter(None, map(str.strip, next(_chunks(path, shown)).split("\n"))), "", ""]
     if first[:1] == second[:1] == "{" and first[-1] == "}": return (yield from _json_lines(path, shown))
@@ -261,6 +266,7 @@ def _json_document(path, shown):
     elif json.peek(): json.fail("expected [ or {")
     if json.peek(): json.fail("text after the end of the JSON value")
 
+# %% ../nbs/api/00_data.ipynb #30b4cfe5
 def _wrapped(json, shown):
     others, found = {}, None
     json.take("{")
@@ -268,13 +274,17 @@ def _wrapped(json, shown):
         line, key = json.line, json.value()
         json.take(":")
         if json.peek() == "[" and _opens_objects(json):
-            if found: raise DataError("two arrays of objects in one file", file=shown, line=line, text=f"{found!r} and {key!r}", right="one file a split")
+            if found:
+                raise DataError("two arrays of objects in one file", file=shown, line=line, text=f"{found!r} and {key!r}",
+                    right="one file a split")
             found = key
             yield from json.array()
         else: others[key] = json.value()
         if json.take(",", "}") == "}": break
     if found: return
-    if others and all(isinstance(v, list | dict) for v in others.values()): raise DataError("JSON by columns, not by rows", file=shown, line=1, text=", ".join(others), right=f"an array of objects like {_EXAMPLE}")
+    if others and all(isinstance(v, list | dict) for v in others.values()):
+        raise DataError("JSON by columns, not by rows", file=shown, line=1, text=", ".join(others),
+            right=f"an array of objects like {_EXAMPLE}")
     yield 1, others # a single row
 
 def _opens_objects(json):
@@ -298,16 +308,21 @@ def _tsv_is_quoted(path, shown):
                 seen = True
     return seen
 
-# %% ../nbs/api/00_data.ipynb #8e3850a2
+# %% ../nbs/api/00_data.ipynb #851889e7
 def _table(path, shown, delimiter, quoted):
     "Yield (line, row) of a table whose first line names the columns."
-    text = (line for _, line in _lines(path, shown))
-    rows = csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=True)
-    header, line = None, 1
+    header, line, first = None, 1, ""
+    def text():
+        nonlocal first
+        for number, content in _lines(path, shown):
+            if number == line: first = content.rstrip("\r\n")
+            yield content
+    rows = csv.reader(text(), delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=True)
     while True:
         try: fields = next(rows, None)
         except csv.Error as error:
-            raise DataError(f"malformed table: {error}", file=shown, line=line, right="fields that hold quotes, line ends or the delimiter stand in quotes, with quotes inside doubled; every quote is closed") from None
+            raise DataError(f"malformed table: {error}", file=shown, line=line, text=first,
+                right="fields that hold quotes, line ends or the delimiter stand in quotes, with quotes inside doubled; every quote is closed") from None
         if fields is None: return
         if header is None and fields: header = _header(fields, shown, line)
         elif fields:
@@ -334,7 +349,7 @@ def _ending(path):
 
 def _records(path, shown): return _KINDS[_ending(path).removesuffix(".gz")](path, shown)
 
-# %% ../nbs/api/00_data.ipynb #00f2e2f4
+# %% ../nbs/api/00_data.ipynb #b4dbeffb
 _NAMES = dict(premise=("premise", "sentence1", "sentence_1", "sentence_a", "text1", "context"),
     hypothesis=("hypothesis", "sentence2", "sentence_2", "sentence_b", "text2"), label=("gold_label", "hans_label", "label", "labels"))
 
@@ -345,7 +360,8 @@ def _roles(columns, shown, line=None):
     roles = {role: "label" if ours and role == "label" else next((folded[n] for n in names if n in folded), None) for role, names in _NAMES.items()}
     for role, column in roles.items():
         if column is None:
-            raise DataError(f"no column for the {role}", file=shown, line=line, text=f"columns {', '.join(map(str, columns))}", right=f"a column named {' or '.join(_NAMES[role])}; the first line of a table names its columns")
+            raise DataError(f"no column for the {role}", file=shown, line=line, text=f"columns {', '.join(map(str, columns))}",
+                right=f"a column named {' or '.join(_NAMES[role])}; the first line of a table names its columns")
     return roles
 
 # %% ../nbs/api/00_data.ipynb #7284e0d3
@@ -368,7 +384,7 @@ def _label(value, names=None):
     if not number.is_integer() or not 0 <= number < len(names or LABELS): raise ValueError("label out of range")
     return _label(names[int(number)]) if names else (int(number), False)
 
-# %% ../nbs/api/00_data.ipynb #34e28398
+# %% ../nbs/api/00_data.ipynb #18a890d1
 def _text(row, column, role, shown, line):
     text = row[column]
     if not isinstance(text, str): problem = f"the {role} is {'missing (null)' if text is None else 'no text'}"
@@ -380,7 +396,8 @@ def _text(row, column, role, shown, line):
 def _row(row, roles, names, shown, line):
     "One row in form, with `other` for the second class of a two-way set; None for a row without a label."
     if missing := [c for c in roles.values() if c not in row]:
-        raise DataError(f"no {missing[0]!r}", file=shown, line=line, text=f"columns {', '.join(map(str, row))}", right=f"the same columns in each row: {', '.join(roles.values())}")
+        raise DataError(f"no {missing[0]!r}", file=shown, line=line, text=f"columns {', '.join(map(str, row))}",
+            right=f"the same columns in each row: {', '.join(roles.values())}")
     try: label = _label(row[roles["label"]], names)
     except ValueError as error: raise DataError(str(error), file=shown, line=line, text=f"{roles['label']} = {row[roles['label']]!r}",
         right=_ACCEPTED if not names else f"0 to {len(names) - 1} for {', '.join(names)}") from None
@@ -390,7 +407,7 @@ def _row(row, roles, names, shown, line):
     kept = {f"source_{name}" if name in taken else name: value for name, value in row.items() if name not in used}
     return {**{role: _text(row, roles[role], role, shown, line) for role in ("premise", "hypothesis")}, "label": label[0]} | kept, label[1]
 
-# %% ../nbs/api/00_data.ipynb #e7207705
+# %% ../nbs/api/00_data.ipynb #60008b9c
 class _Kinds:
     "Arrow types of the other columns, learned in batches; a column of mixed kinds becomes JSON text."
     def __init__(self): self.types, self.rows = {}, []
@@ -401,20 +418,20 @@ class _Kinds:
 
     def learn(self):
         for name in dict.fromkeys(k for row in self.rows for k in row):
+            if isinstance(self.types.get(name), str): continue # mixed before
             try:
                 new = pa.array([row.get(name) for row in self.rows]).type
                 both = [pa.schema([(name, t)]) for t in (self.types.get(name, pa.null()), new)]
                 self.types[name] = pa.unify_schemas(both, promote_options="permissive").field(name).type
             except (pa.ArrowException, OverflowError, UnicodeError): self.types[name] = "json"
-            if self.types[name] != "json" and pa.types.is_decimal(self.types[name]): self.types[name] = "json"
         self.rows = []
 
     def features(self):
         self.learn()
-        schema = pa.schema([(n, pa.string() if t == "json" or pa.types.is_null(t) else t) for n, t in self.types.items()])
+        schema = pa.schema([(n, pa.string() if isinstance(t, str) or pa.types.is_null(t) else t) for n, t in self.types.items()])
         return Features.from_arrow_schema(schema), [n for n, t in self.types.items() if isinstance(t, str)]
 
-# %% ../nbs/api/00_data.ipynb #07d77119
+# %% ../nbs/api/00_data.ipynb #dcadc478
 def _check(path, shown, names):
     "Walk a file; return counts, columns and whether it is a two-way set. Raises DataError at the first fault."
     roles, kinds, counts, other, three = None, _Kinds(), Counter(), 0, None
@@ -428,10 +445,13 @@ def _check(path, shown, names):
             kinds.add(made[0])
             other += made[1]
             if not made[1] and made[0]["label"]: three = three or (line, row[roles["label"]])
-            if other and three: raise DataError("a set with two classes and with three at once", file=shown, line=line, text=f"{row[roles['label']]!r}, and {three[1]!r} on line {three[0]}",
-                right="either entailment / non-entailment or entailment / neutral / contradiction in one file")
+            if other and three:
+                raise DataError("a set with two classes and with three at once", file=shown, line=line,
+                    text=f"{row[roles['label']]!r}, and {three[1]!r} on line {three[0]}",
+                    right="either entailment / non-entailment or entailment / neutral / contradiction in one file")
     if not counts["read"]: raise DataError("holds no rows", file=shown, right=f"rows like {_EXAMPLE}")
-    if counts["read"] == counts["no label"]: raise DataError(f"no usable rows: {counts['read']:,} read, none with a label", file=shown, right=_ACCEPTED)
+    if counts["read"] == counts["no label"]:
+        raise DataError(f"no usable rows: {counts['read']:,} read, none with a label", file=shown, right=_ACCEPTED)
     features, as_json = kinds.features()
     return dict(read=counts["read"], kept=counts["read"] - counts["no label"], dropped={"no label": counts["no label"]} if counts["no label"] else {},
         two_way=bool(other), roles=roles, as_json=as_json, features=features.to_dict())
@@ -499,7 +519,7 @@ def data_report(
     try: return json.loads(dataset.info.description)
     except (json.JSONDecodeError, TypeError): raise ValueError("this dataset does not come from load_nli: it has no report") from None
 
-# %% ../nbs/api/00_data.ipynb #942b7666
+# %% ../nbs/api/00_data.ipynb #e628fa88
 def _form_batch(batch, indices, roles, names, two_way, shown, published):
     out = {}
     for i, row in zip(indices, [dict(zip(batch, values)) for values in zip(*batch.values())]):
@@ -518,22 +538,28 @@ def _in_form(dataset, shown, names=None, published=False):
     counts = Counter(v for batch in dataset.select_columns([roles["label"]]).iter(10_000) for v in batch[roles["label"]])
     labels = {value: _try_label(value, names) for value in counts}
     two_way = any(label is not None and label[1] for label in labels.values())
-    if two_way and any(label in ((1, False), (2, False)) for label in labels.values()): raise DataError("a set with two classes and with three at once", file=shown, text=sorted(map(str, counts)), right="one or the other")
+    if two_way and any(label in ((1, False), (2, False)) for label in labels.values()):
+        raise DataError("a set with two classes and with three at once", file=shown, text=sorted(map(str, counts)),
+            right="one or the other")
     others = {f"source_{n}" if n in _FORM_FEATURES else n: f for n, f in dataset.features.items() if n not in roles.values()}
     features = Features({**_FORM_FEATURES, **others, **(_TWO_WAY_FEATURES if two_way else {})})
     made = dataset.map(_form_batch, batched=True, with_indices=True, remove_columns=dataset.column_names, features=features, desc="Checking",
         fn_kwargs=dict(roles=roles, names=names, two_way=two_way, shown=shown, published=published))
     unlabelled = sum(n for value, n in counts.items() if labels[value] is None)
     dropped = {"no label": unlabelled, "blank text": len(dataset) - len(made) - unlabelled}
-    if not len(made): raise DataError(f"no usable rows: {len(dataset):,} read, {unlabelled:,} without a label", file=shown, right="a split that has labels")
+    if not len(made):
+        raise DataError(f"no usable rows: {len(dataset):,} read, {unlabelled:,} without a label", file=shown,
+            right="a split that has labels")
     return _with_report(made, shown, len(dataset), {why: n for why, n in dropped.items() if n})
 
+# %% ../nbs/api/00_data.ipynb #75bd5bda
 def _own_names(kind, shown):
     "Label names of a dataset's feature; None where it has none."
     if not isinstance(kind, ClassLabel | Value): raise DataError("the label column holds no single values", file=shown, text=kind, right=_ACCEPTED)
     if isinstance(kind, Value) or all(n.lstrip("-").isdigit() for n in kind.names): return None
     try: return _checked_names(kind.names)
-    except ValueError: raise DataError("the classes of this set are not those of NLI", file=shown, text=", ".join(kind.names), right=_ACCEPTED) from None
+    except ValueError:
+        raise DataError("the classes of this set are not those of NLI", file=shown, text=", ".join(kind.names), right=_ACCEPTED) from None
 
 def _try_label(value, names):
     try: return _label(value, names)
@@ -559,23 +585,30 @@ def _name_splits(stems):
         return usual[stem] if same == [stem] or plain == [stem] else stem
     return {s: name(s) for s in stems}
 
-# %% ../nbs/api/00_data.ipynb #bf5f94f3
+# %% ../nbs/api/00_data.ipynb #5800d01b
 def _pick(splits, split, shown):
     "The split that `split` names, in any spelling."
     if split in splits: return split
     usual = [s for s in splits if _split_name(split) and _split_name(s) == _split_name(split)]
     if len(usual) == 1: return usual[0]
-    raise DataError(f"unknown split {split!r}" if not usual else f"several splits could be {split!r}", file=shown, right=f"one of {', '.join(splits)}")
+    raise DataError(f"unknown split {split!r}" if not usual else f"several splits could be {split!r}", file=shown,
+        right=f"one of {', '.join(splits)}")
+
+# %% ../nbs/api/00_data.ipynb #b9aff705
+_ABOUT = r"(?i)\.|readme|licen[cs]e|requirements|citation|dataset_info" # files that are no split
 
 def _folder(path, shown, names):
     "{split: function that loads it} of a folder."
-    if (path/"dataset_dict.json").exists() or (path/"state.json").exists(): return _saved(path, shown, names)
-    files = sorted(p for p in path.iterdir() if p.is_file() and _ending(p) and not p.name.startswith(".") and not re.match(r"(?i)(readme|licen[cs]e|requirements|citation|dataset_info)", p.name))
-    if not files and any(path.rglob("*.parquet")): return _loaded(load_dataset(str(path)), shown, names)
-    if not files: raise DataError("no data files in this folder", file=shown, text=", ".join(sorted(p.name for p in path.iterdir())[:10]) or "an empty folder", right=f"files that end in {', '.join(ENDINGS)}, or a dataset saved by save_to_disk")
+    if (path/"dataset_dict.json").exists() or (path/"state.json").exists(): return _saved(datasets.load_from_disk, path, shown, names)
+    files = sorted(p for p in path.iterdir() if p.is_file() and _ending(p) and not re.match(_ABOUT, p.name))
+    if not files and any(path.rglob("*.parquet")): return _saved(load_dataset, path, shown, names) # a copy of a hub's folder
+    if not files:
+        raise DataError("no data files in this folder", file=shown, text=", ".join(sorted(p.name for p in path.iterdir())[:10]) or "an empty folder",
+            right=f"files that end in {', '.join(ENDINGS)}, or a dataset saved by save_to_disk")
     stems = {}
     for file in files:
-        if (stem := _stem(file)) in stems: raise DataError("two files for one split", file=shown, text=f"{stems[stem].name} and {file.name}", right="one file a split")
+        if (stem := _stem(file)) in stems:
+            raise DataError("two files for one split", file=shown, text=f"{stems[stem].name} and {file.name}", right="one file a split")
         stems[stem] = file
     return {split: partial(_read_file, stems[stem], f"{shown}/{stems[stem].name}", split, names) for stem, split in _name_splits(list(stems)).items()}
 
@@ -583,14 +616,19 @@ def _loaded(loaded, shown, names=None, published=False):
     parts = loaded if isinstance(loaded, dict) else {"train" if loaded.split is None else str(loaded.split): loaded}
     return {split: partial(_in_form, part, f"{shown}, split {split}", names, published) for split, part in parts.items()}
 
-def _saved(path, shown, names):
-    try: return _loaded(datasets.load_from_disk(str(path)), shown, names)
-    except (OSError, ValueError, KeyError, TypeError) as error: raise DataError(f"the saved dataset cannot be read: {type(error).__name__}: {error}".replace(str(path), shown), file=shown, right="a folder written whole by save_to_disk") from error
+def _saved(load, path, shown, names):
+    try: return _loaded(load(str(path)), shown, names)
+    except (OSError, ValueError, KeyError, TypeError, datasets.exceptions.DatasetsError) as error:
+        why = f"{type(error).__name__}: {error}".replace(str(path.resolve()), shown)
+        raise DataError(f"the dataset in this folder cannot be read: {why}", file=shown,
+            right="a folder written whole by save_to_disk, or copied whole from the hub") from error
 
-# %% ../nbs/api/00_data.ipynb #a5d2a8da
-HUB = {"snli": ("stanfordnlp/snli", None), "mnli": ("nyu-mll/glue", "mnli"), "glue:mnli": ("nyu-mll/glue", "mnli"), "multi_nli": ("nyu-mll/multi_nli", None),
+# %% ../nbs/api/00_data.ipynb #339d2c80
+HUB = {"snli": ("stanfordnlp/snli", None), "mnli": ("nyu-mll/glue", "mnli"), "glue:mnli": ("nyu-mll/glue", "mnli"),
+    "multi_nli": ("nyu-mll/multi_nli", None),
     "anli": ("facebook/anli", None), "hans": ("jhu-cogcomp/hans", None)}
-_OFFLINE = 'offline choices: "planted" (made on the spot), or the path of a .jsonl, .json, .csv or .tsv file (or .gz), of a folder of split files, or of a saved dataset'
+_OFFLINE = ('offline choices: "planted" (made on the spot), or the path of'
+    ' a .jsonl, .json, .csv or .tsv file (or .gz), of a folder of split files, or of a saved dataset')
 
 def _from_hub(name, config, shown):
     try:
@@ -602,8 +640,10 @@ def _from_hub(name, config, shown):
         raise DataError(f"the Hugging Face hub cannot be reached for {name!r}", file=shown, right=_OFFLINE) from error
     except FileNotFoundError as error:
         near = get_close_matches(shown, [*HUB, "planted"], 1)
-        raise DataError(f"{name!r} is no file or folder here, and no dataset on the hub", file=shown, right=(f"did you mean {near[0]!r}? " if near else "") + _OFFLINE) from error
-    except (OSError, ValueError, RuntimeError) as error: raise DataError(f"the hub's {name!r} cannot be loaded: {error}", file=shown, right=_OFFLINE) from error
+        raise DataError(f"{name!r} is no file or folder here, and no dataset on the hub", file=shown,
+            right=(f"did you mean {near[0]!r}? " if near else "") + _OFFLINE) from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DataError(f"the hub's {name!r} cannot be loaded: {error}", file=shown, right=_OFFLINE) from error
 
 # %% ../nbs/api/00_data.ipynb #80d85669
 def _anli(loaded, only, shown):
@@ -621,7 +661,7 @@ def _anli_sets(config, split, shown):
     only, split = (named[2], named[1]) if named and config is None else (config or "", split)
     return _loaded(_anli(_from_hub(*HUB["anli"], shown), only, shown), shown, published=True), split
 
-# %% ../nbs/api/00_data.ipynb #f6db039c
+# %% ../nbs/api/00_data.ipynb #46034cc2
 def _sets(source, split, names):
     "({split: function that loads it}, the split asked for, whether the source is one file or Dataset) of a source."
     if isinstance(source, Dataset | DatasetDict): return _loaded(source, "dataset", names), split, isinstance(source, Dataset)
@@ -638,7 +678,9 @@ def _sets(source, split, names):
         if not _ending(path): raise DataError("a kind of file that is not known", file=shown, right=f"a name that ends in {', '.join(ENDINGS)}")
         own = _split_name(_stem(path)) or "train"
         return {own: partial(_read_file, path, shown, own, names)}, split, True
-    if _ending(path) or path.suffix == ".gz" or shown.startswith((".", "/", "~")) or path.is_absolute() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name): raise _missing(path, shown)
+    hub_id = re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", name)
+    if _ending(path) or path.suffix == ".gz" or not hub_id:
+        raise _missing(path, shown)
     return _loaded(_from_hub("nyu-mll/glue" if name == "glue" else name, config or None, shown), shown, names, True), split, False
 
 def _missing(path, shown):
@@ -647,9 +689,9 @@ def _missing(path, shown):
     near = get_close_matches(path.name if here == path.parent else path.relative_to(here).parts[0], [p.name for p in here.iterdir()], 3, 0.5)
     return DataError("no such file or folder", file=shown, right=f"{'near it: ' + ', '.join(sorted(near)) if near else 'an existing path'}")
 
-# %% ../nbs/api/00_data.ipynb #dbb6ce28
+# %% ../nbs/api/00_data.ipynb #dc0336cb
 def load_nli(
-    source: str | Path | Dataset | DatasetDict, # "snli", "mnli", "anli", "anli:r1", "hans", "planted", a hub id ("owner/name" or "owner/name:config"), or a path
+    source: str | Path | Dataset | DatasetDict, # "snli", "mnli", "anli", "anli:r1", "hans", "planted", a hub id "owner/name[:config]", or a path
     *,
     split: str | None = None, # one split, in any usual spelling ("dev", "validation_matched"); None: all
     max_samples: int | None = None, # at most so many rows a split, drawn without replacement; None: all, in order
@@ -657,7 +699,8 @@ def load_nli(
     label_names: Sequence[str] | None = None, # what integer labels mean, where they are not 0 entailment, 1 neutral, 2 contradiction
 ) -> DatasetDict | Dataset: # a Dataset for one file or one split; premise, hypothesis, label 0..2, and the source's other columns
     "Load labelled pairs into one form, checked row by row; raises DataError naming file, line, text and what would be right."
-    if max_samples is not None and (isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 1): raise ValueError(f"max_samples={max_samples!r}: a number of rows, at least 1, or None for all")
+    if max_samples is not None and (isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 1):
+        raise ValueError(f"max_samples={max_samples!r}: a number of rows, at least 1, or None for all")
     names = None if label_names is None else _checked_names(label_names)
     sets, split, single = _sets(source, split, names)
     wanted = [_pick(sets, split, _shown(source))] if split is not None else list(sets)
@@ -703,7 +746,7 @@ def _encode(batch, tokenizer, max_length, offsets):
     coded["length"] = [len(ids) for ids in coded["input_ids"]]
     return coded
 
-# %% ../nbs/api/00_data.ipynb #46d15919
+# %% ../nbs/api/00_data.ipynb #7fc31bdf
 def tokenize_nli(
     dataset: Dataset | DatasetDict, # columns premise, hypothesis; other columns are kept
     tokenizer: PreTrainedTokenizerBase, # the model's tokenizer
@@ -716,9 +759,11 @@ def tokenize_nli(
     if offsets and not tokenizer.is_fast: raise ValueError(f"offsets=True needs a fast tokenizer, and {type(tokenizer).__name__} is not")
     smallest = tokenizer.num_special_tokens_to_add(pair=True) + 2
     if max_length < smallest: raise ValueError(f"max_length={max_length} leaves no room for two texts: at least {smallest}")
-    if max_length > tokenizer.model_max_length: logger.warning("max_length=%d, but the tokenizer says that the model takes %d", max_length, tokenizer.model_max_length)
+    if max_length > tokenizer.model_max_length:
+        logger.warning("max_length=%d, but the tokenizer says that the model takes %d", max_length, tokenizer.model_max_length)
     for name, part in (dataset if isinstance(dataset, dict) else {"the dataset": dataset}).items():
-        if missing := {"premise", "hypothesis"} - set(part.column_names): raise ValueError(f"{name} has no column {' and '.join(sorted(missing))}; it has {', '.join(part.column_names)}: load it with load_nli")
+        if missing := {"premise", "hypothesis"} - set(part.column_names):
+            raise ValueError(f"{name} has no column {' and '.join(sorted(missing))}; it has {', '.join(part.column_names)}: load it with load_nli")
     arguments = dict(tokenizer=tokenizer, max_length=max_length, offsets=offsets)
     return dataset.map(_encode, batched=True, fn_kwargs=arguments, num_proc=num_proc, desc="Tokenising")
 
@@ -758,12 +803,13 @@ def nli_collator(
     "Pad each batch to its own longest pair."
     return _Collator(tokenizer, tuple(token_columns), pad_to_multiple_of)
 
-# %% ../nbs/api/00_data.ipynb #c4376496
+# %% ../nbs/api/00_data.ipynb #a093b1d9
 def sort_by_length(
     dataset: Dataset, # tokenised
 ) -> Dataset: # longest first, with column `row`, the place in `dataset`; `np.argsort(sorted["row"])` leads back
     "Order pairs so that batches taken in sequence need little padding."
-    if "length" not in dataset.column_names: raise ValueError(f"no column length in {', '.join(dataset.column_names)}: tokenise with tokenize_nli first")
+    if "length" not in dataset.column_names:
+        raise ValueError(f"no column length in {', '.join(dataset.column_names)}: tokenise with tokenize_nli first")
     lengths = np.asarray(dataset.with_format("numpy")["length"][:])
     order = np.argsort(-lengths, kind="stable")
     return dataset.select(order).add_column("row", order)
