@@ -56,7 +56,7 @@ def normalized_variance(
     "Scale-free variance: n times the variance of the shares |A| / sum|A| over n tokens."
     return mask.sum(-1) * attribution_variance(attribution_shares(scores, mask, eps=eps), mask)
 
-# %% ../nbs/api/03_regularizers.ipynb #dcc9d086
+# %% ../nbs/api/03_regularizers.ipynb #39d6c569
 def negative_entropy(
     scores: torch.Tensor,  # attributions [B,T]
     mask: torch.Tensor,    # tokens that count [B,T], bool
@@ -66,7 +66,9 @@ def negative_entropy(
     "One minus the normalised entropy of the shares |A| / sum|A|; zero below two tokens."
     n = mask.sum(-1).clamp(min=2)
     shares = attribution_shares(scores, mask, eps=eps)
-    return (shares * (shares * n[:, None]).clamp(min=1e-12).log()).sum(-1) / n.log() * (mask.sum(-1) > 1)
+    total = shares.sum(-1)  # one, less where the attribution is nearly empty
+    gained = (shares * (shares * n[:, None]).clamp(min=1e-12).log()).sum(-1) - total * total.clamp(min=1e-12).log()
+    return gained / n.log() * (mask.sum(-1) > 1)
 
 # %% ../nbs/api/03_regularizers.ipynb #e23defbe
 def artifact_mass(
