@@ -362,14 +362,15 @@ def _slopes(path, rows, alphas):
             slopes.append(nn.functional.pad(slope, (0, path.width - slope.shape[1])))
     return torch.cat(slopes)[torch.cat(order).argsort().to(path.device)]
 
-# %% ../nbs/api/02_attribution.ipynb #4a30e814
+# %% ../nbs/api/02_attribution.ipynb #0b4ffce1
 _PROBES, _EVEN = 6, 0.2 # intervals of the path that are measured; share of the nodes spread evenly
 
 def _states(outputs, width, mask):
     "What moves along the path: states [N,T,D] of the middle and the last layer, or the outputs themselves where there are none."
     hidden = getattr(outputs, "hidden_states", None)
     if hidden: return [h[:, :width].float() * mask for h in (hidden[len(hidden) // 2], hidden[-1])]
-    return [(outputs if isinstance(outputs, torch.Tensor) else outputs[0]).float().flatten(1)[:, None]]
+    output = outputs if isinstance(outputs, torch.Tensor) else outputs[0]
+    return [output.float().reshape(len(output), 1, -1)]
 
 @torch.no_grad()
 def _travel(path):
@@ -440,13 +441,13 @@ def _close(delta, scores, ends, tolerance):
     rounding = 16 * torch.finfo(torch.float32).eps * ends.abs().amax(0).to(delta)
     return delta.abs() <= tolerance * scores.abs().sum(-1) + rounding
 
-# %% ../nbs/api/02_attribution.ipynb #dc8d3929
+# %% ../nbs/api/02_attribution.ipynb #2f66fdc7
 def _fixed(path, method, n_steps):
     "Scores by a fixed rule: (scores [B,T], alphas [B,K], weights [B,K], f(x') [B], forward evaluations)."
     alphas, weights = (a.expand(path.size, -1) for a in path_nodes(method, n_steps))
     start = _values(path, path.every, torch.zeros(path.size))
     slopes = _slopes(path, path.every[:, None].expand_as(alphas).flatten(), alphas.flatten())
-    scores = torch.einsum("bk,bkt->bt", weights.to(slopes), slopes.unflatten(0, alphas.shape))
+    scores = (weights.to(slopes)[..., None] * slopes.unflatten(0, alphas.shape)).sum(1) # no matmul: autocast would round it
     return scores, alphas, weights, start, 2
 
 def _adaptive(path, n_steps, tolerance, max_steps):
@@ -462,7 +463,7 @@ def _adaptive(path, n_steps, tolerance, max_steps):
             u[b] = np.concatenate([u[b], new])
             slopes[b].append(piece)
             rules[b] = _rule(places[b], u[b], ends)
-            scores[b] = rules[b][1].to(piece) @ torch.cat(slopes[b])
+            scores[b] = (rules[b][1].to(piece)[:, None] * torch.cat(slopes[b])).sum(0)
         new = (np.arange(panels) + 0.5) / panels if ends else np.arange(panels + 1) / panels
         panels, ends = 2 * panels, True
         if panels + 1 > max_steps: break
