@@ -454,7 +454,7 @@ def plot_cost(
     _words_on(ax, xlabel=xlabel)
     return ax
 
-# %% ../nbs/api/08_plots.ipynb #a6ce2ef4
+# %% ../nbs/api/08_plots.ipynb #4d4d54da
 def plot_artifacts(
     table: Any,  # frame of `vbig.artifacts.label_statistics`: word, label, count, share, z, significant
     *,
@@ -484,7 +484,8 @@ def _name_points(ax: Axes, named: pd.DataFrame) -> None:
         x, y = math.log10(max(row["count"], 1)), row["share"]
         while any(abs(x - px) < 0.5 and abs(y - py) < 0.042 for px, py in placed): y -= 0.014
         placed.append((x, y))
-        ax.annotate(_wrapped(row["word"], 16, 1), (row["count"], row["share"]), (row["count"] * 1.15, y), fontsize=6, va="center", parse_math=False)
+        ax.annotate(_wrapped(row["word"], 16, 1), (row["count"], row["share"]), (row["count"] * 1.25, y), fontsize=6, va="center", parse_math=False,
+                    arrowprops={"arrowstyle": "-", "linewidth": .4, "color": "0.5", "shrinkA": 0, "shrinkB": 2})
 
 # %% ../nbs/api/08_plots.ipynb #c7641c41
 def plot_data_map(
