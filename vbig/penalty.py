@@ -151,15 +151,15 @@ def _demand(penalty, batch, scores, mask, reduce_mean):
         u = torch.autograd.grad(mean, leaf, slope)[0] if len(values) else torch.zeros_like(leaf)
     return values.detach(), total.detach(), penalty.value(total).detach(), u
 
-# %% ../nbs/api/04_penalty.ipynb #6edd3731
-def _central(path, alphas, weights, u, scale, result):
+# %% ../nbs/api/04_penalty.ipynb #7309516f
+def _central(path, alphas, weights, u, scale, result, h=None):
     "Add the gradient of sum_t u_t A_t by central differences."
     size = u.abs().amax(-1)
     tilt = u / size.clamp(min=torch.finfo(u.dtype).tiny)[:, None]
     share = (scale * weights.to(torch.float64) * size.cpu().double()[:, None]).flatten()
     rows = path.every[:, None].expand_as(alphas).flatten()
     use = share.nonzero().flatten()
-    h = 0.2 * torch.finfo(path.ends[1].dtype).eps ** (1 / 3)
+    h = h or 0.2 * torch.finfo(u.dtype).eps ** (1 / 3)
     with torch.enable_grad(), _checkpointing(path.model):
         ends = path.embedded()
         leaves = [e.detach().requires_grad_(e.requires_grad) for e in ends]
@@ -294,7 +294,7 @@ def penalty_gradient(
         return run(model, batch, penalty, rows, attribution, gradient, reduce_mean=reduce_mean, scale=scale, derivative=derivative, tokens=tokens,
                    path=lambda graph: _TrainingPath(model, batch, target, baseline, internal_batch_size, graph))
 
-# %% ../nbs/api/04_penalty.ipynb #8fd898dc
+# %% ../nbs/api/04_penalty.ipynb #b5630040
 def _nothing(batch, penalty, rows, reduce_mean):
     "The result where no row of this process is regularised: it still takes part in the mean."
     scores = torch.zeros(_tokens(batch).shape[:2], device=_tokens(batch).device)
@@ -307,7 +307,8 @@ def _result(penalty, batch, path, scores, tokens, rows, reduce_mean, derivative)
     mask = content_mask(batch, tokens)
     values, statistic, value, u = _demand(penalty, batch, scores, mask, reduce_mean)
     result = PenaltyResult(value, statistic, values, scores.detach(), mask, _gap(path, scores), rows, derivative)
-    bad = ~(values.isfinite() & u.isfinite().all(-1) & scores.detach().isfinite().all(-1))
+    bad = ~(values.isfinite() & scores.detach().isfinite().all(-1))
+    if value.isfinite(): bad |= ~u.isfinite().all(-1)
     if bad.any() or not value.isfinite():
         hint = "The attributions themselves are not finite: the model overflows there" if not scores.isfinite().all() else \
                "The attributions are finite, so look for a division by zero or a logarithm in the regularizer"
