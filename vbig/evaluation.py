@@ -841,7 +841,7 @@ def _planted(attribution: Any, spans: Sequence[Sequence[tuple[int, int]]]) -> np
 
 def attribution_recovery(
     attributions: Sequence[Any],  # of `vbig.attribution.attribute`, units tokens or words
-    dataset: Any = None,  # rows with `premise_spans`, `hypothesis_spans`: lists of [start, end) characters
+    dataset: Any = None,  # rows with `artifact_spans_premise`, `artifact_spans_hypothesis`: lists of [start, end) characters, as `planted_nli` makes them
     *,
     spans: Sequence[tuple] | None = None,  # instead of columns: a pair (premise spans, hypothesis spans) an example
     signed: bool = False,  # rank by the score itself instead of its size
@@ -849,7 +849,7 @@ def attribution_recovery(
     seed: int = 0,  # of the resampling
 ) -> dict[str, Any]:  # auroc, mass (share of the size), mass_uniform (if spread evenly), each with _low and _high; n examples with both kinds of tokens
     "How well attributions point to planted spans: AUROC a pair, and the share of attribution that lies on them."
-    if spans is None: spans = [tuple(row.get(f"{side}_spans") or [] for side in ("premise", "hypothesis")) for row in dataset]
+    if spans is None: spans = [tuple(row.get(f"artifact_spans_{side}") or [] for side in ("premise", "hypothesis")) for row in dataset]
     if len(spans) != len(attributions): raise ValueError(f"{len(attributions)} attributions but {len(spans)} examples with spans")
     rows = []
     for attribution, where in zip(attributions, spans):
