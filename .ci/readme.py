@@ -30,7 +30,7 @@ def make_readme():
     text, resources = MarkdownExporter().from_notebook_node(nb)
     if resources.get("outputs"):
         raise SystemExit("nbs/index.ipynb: a figure that README.md shows must be a file that Markdown links to, not a cell's output")
-    text = re.sub(r"```python\s*```\n", "", text)
+    text = re.sub(r"```(?:python)?\n\s*```\n", "", text)
     text = re.sub(r"\]\((?!https?:|#|mailto:)(?:\.\./)?([^)]+)\)", lambda m: f"]({link(m[1])})", text)
     return NOTE + re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 

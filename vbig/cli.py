@@ -243,7 +243,7 @@ def _pairs(args, parser):
     if isinstance(data, dict): data = data[next(iter(data))]
     return list(data["premise"]), list(data["hypothesis"]), list(data["label"])
 
-# %% ../nbs/api/13_cli.ipynb #9f0d2925
+# %% ../nbs/api/13_cli.ipynb #1c42d8da
 def _target(args, labels):
     "`--target_label` as `attribute` takes it."
     from vbig.data import LABELS
@@ -281,8 +281,11 @@ def _show(found, path, suffix):
         from vbig.report import write_report
         write_report(path, "Attributions", [(f"Pair {i + 1}", [Markup(attribution_html(a))]) for i, a in enumerate(found)], provenance=provenance())
     else:
+        import matplotlib.pyplot as plt
         from vbig.plots import plot_token_attributions
-        with replacing(path, "wb") as file: plot_token_attributions(found).savefig(file, format=suffix[1:], dpi=200, bbox_inches="tight")
+        figure = plot_token_attributions(found)
+        with replacing(path, "wb") as file: figure.savefig(file, format=suffix[1:], dpi=200, bbox_inches="tight")
+        plt.close(figure)
     print(f"written to {path}")
 
 # %% ../nbs/api/13_cli.ipynb #4d40041a
