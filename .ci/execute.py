@@ -20,6 +20,11 @@ def skips(cell):
     return "#|eval:false" in lines or "nbdev_export(" in cell.source
 
 
+def shown(output):
+    "False for progress bars and warnings: they come and go with the machine and are no part of a page."
+    return output.get("name") != "stderr" and "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
+
+
 def execute(path):
     "Run every cell of the notebook at `path` in a fresh kernel; write it back only when all of them passed."
     path = Path(path).resolve()
@@ -33,6 +38,9 @@ def execute(path):
         print(f"{path.relative_to(root)}: FAILED after {time.time() - start:.0f} s\n{error}", file=sys.stderr)
         return False
     for i, source in hidden.items(): nb.cells[i].source, nb.cells[i].outputs = source, kept[i]
+    for cell in nb.cells:
+        if cell.cell_type == "code": cell.outputs = [o for o in cell.outputs if shown(o)]
+    nb.metadata.pop("widgets", None)
     beside = path.with_suffix(".ipynb.new")
     nbformat.write(nb, beside)
     clean = read_nb(beside)

@@ -36,7 +36,7 @@ def check_exports():
         shutil.copytree(root / "nbs", Path(folder) / "nbs")
         (Path(folder) / "vbig").mkdir()
         shutil.copy(root / "vbig/__init__.py", Path(folder) / "vbig")
-        run(sys.executable, "-c", "from nbdev.doclinks import nbdev_export; nbdev_export()", cwd=folder)
+        run(sys.executable, "-c", "from nbdev.doclinks import nbdev_export; nbdev_export()", cwd=folder, IN_TEST="")  # nbdev exports nothing under IN_TEST
         made, there = ({p.name: p.read_text(encoding="utf-8") for p in (base / "vbig").glob("*.py")} for base in (Path(folder), root))
     wrong = sorted(n for n in made.keys() | there.keys() if made.get(n) != there.get(n))
     assert not wrong, f"out of step with their notebooks: {wrong}; run `python3 make.py prepare`"
@@ -71,14 +71,17 @@ def check_paths():
 def check_requirements():
     "constraints.txt pins every requirement of settings.ini, within its bounds, and is what is installed"
     from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
     config = ConfigParser(delimiters=["="])
     config.read(root / "settings.ini", encoding="utf-8")
     wanted = [Requirement(r) for key in ("requirements", "dev_requirements") for r in config["DEFAULT"][key].split()]
     lines = (root / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pins = dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
-    wrong = [f"{r}: pinned to {pins.get(r.name)}" for r in wanted if r.name not in pins or not r.specifier.contains(pins[r.name])]
-    wrong += [f"{r.name}: {version(r.name)} is installed, {pins[r.name]} is pinned" for r in wanted
-              if r.name in pins and version(r.name).split("+")[0] != pins[r.name]]
+    pins = {canonicalize_name(name): pin for name, pin in (line.split("==") for line in lines if "==" in line and not line.startswith("#"))}
+    wrong = []
+    for r in wanted:
+        pin = pins.get(canonicalize_name(r.name))
+        if pin is None or not r.specifier.contains(pin): wrong.append(f"{r}: pinned to {pin}")
+        elif version(r.name).split("+")[0] != pin: wrong.append(f"{r.name}: {version(r.name)} is installed, {pin} is pinned")
     assert not wrong, "\n".join(wrong)
 
 
