@@ -27,6 +27,7 @@ def make_readme():
     "The text of README.md."
     nb = nbformat.read(index, as_version=4)
     nb.cells = list(shown(nb.cells))
+    nb.metadata["language_info"] = {"name": "python"}
     text, resources = MarkdownExporter().from_notebook_node(nb)
     if resources.get("outputs"):
         raise SystemExit("nbs/index.ipynb: a figure that README.md shows must be a file that Markdown links to, not a cell's output")
