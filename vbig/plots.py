@@ -94,7 +94,7 @@ def plot_learning_curves(
 def _curves(ax: Axes, runs: Mapping[str, Sequence], metric: str, x: str) -> None:
     "One quantity of every model against steps or epochs."
     for name, style in _series(list(runs)).items():
-        points = pd.DataFrame([(row[x], row[metric]) for history in runs[name] for row in history if metric in row and x in row and row[metric] is not None], columns=["x", "y"])
+        points = pd.DataFrame([(row[x], row[metric]) for history in runs[name] for row in history if metric in row and x in row and row[metric] is not None], columns=["x", "y"], dtype=float)
         lines = points.groupby("x")["y"].agg(["mean", "min", "max"])
         ax.plot(lines.index, lines["mean"], label=_wrapped(name), **style | {"markersize": 3 if len(lines) < 25 else 0})
         if len(runs[name]) > 1: ax.fill_between(lines.index, lines["min"], lines["max"], color=style["color"], alpha=0.2, linewidth=0)
