@@ -19,6 +19,7 @@ COMMANDS = {
     "train": "train a model, with or without a penalty on its attributions",
     "evaluate": "score a trained model on any data set",
     "attribute": "show which words of a pair a model's answer rests on",
+    "paper": "make the runs of the paper, with seeds and several penalties; resumable",
 }
 USAGE = "usage: vbig COMMAND [flags]\n\ncommands:\n" + "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items()) + "\n\n`vbig COMMAND --help` lists a command's flags.\n"
 
@@ -305,3 +306,10 @@ def _demo(words):
     print(*out["verdicts"], sep="\n")
     print(f"\nreport: {out['report']}")
     if extra.open: webbrowser.open(out["report"].resolve().as_uri())
+
+# %% ../nbs/api/13_cli.ipynb #1c14eb3b
+def _paper(words):
+    "`vbig paper`."
+    _quiet()
+    from vbig.paper import main
+    main(words)

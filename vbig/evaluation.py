@@ -7,8 +7,8 @@ __all__ = ['TWO_WAY_LABELS', 'TWO_WAY', 'METRICS', 'SLICES', 'FRACTIONS', 'proba
            'resamples', 'compute_metrics', 'label_order', 'predict', 'write_predictions', 'is_two_way', 'write_metrics',
            'read_predictions', 'score_predictions', 'wilson', 'example_values', 'class_names', 'error_by',
            'reliability_table', 'check_pairs', 'mcnemar', 'Comparison', 'compare', 'over_seeds', 'interval_text',
-           'slice_table', 'pair_rows', 'pair_consistency', 'ChallengeReport', 'challenge_report', 'faithfulness',
-           'attribution_recovery']
+           'slice_table', 'slices', 'pair_rows', 'pair_consistency', 'ChallengeReport', 'challenge_report',
+           'faithfulness', 'attribution_recovery']
 
 # %% ../nbs/api/06_evaluation.ipynb #20ac17bf
 import contextlib, gzip, json, math, re, tempfile
@@ -138,7 +138,7 @@ def nli_metrics(
     "Accuracy, F1, ROC AUC, likelihood and calibration of NLI predictions, with bootstrap intervals on request."
     data = scored(logits, labels, two_way=two_way, names=names)
     values = {k: v[0] for k, v in _statistics(data, np.ones((1, len(data.labels))), n_bins).items()} if len(data.labels) else {}
-    bounds = _bounds(data, level, n_resamples, groups, seed, n_bins) if intervals and values else {}
+    bounds = _bounds(data, values, level, n_resamples, groups, seed, n_bins) if intervals and values else {}
     out: dict[str, Any] = {"n": len(data.labels)}
     for name in _metric_names(data.names):
         value = values.get(_ALIAS.get(name, name), math.nan)
@@ -181,12 +181,17 @@ def resamples(
         yield np.bincount(draws.ravel(), minlength=r * k).reshape(r, k)[:, ids].astype(float)
         left -= r
 
-def _bounds(data: Scored, level: float, n_resamples: int, groups: Any, seed: int, n_bins: int) -> dict[str, tuple[float, float]]:
-    "Percentile bounds of every metric; resamples in which it is not defined are left out."
+def _interval(draws: np.ndarray, value: float, level: float, basic: bool = False) -> tuple[float, float] | tuple[None, None]:
+    "Percentile interval of a statistic from its resamples; `basic` for one that resampling pushes up, such as ECE. None when it is never defined."
+    if np.isnan(draws).all(): return None, None
+    low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)]).tolist()
+    return (min(2 * value - high, value), max(2 * value - low, value)) if basic else (low, high)
+
+def _bounds(data: Scored, values: Mapping[str, float], level: float, n_resamples: int, groups: Any, seed: int, n_bins: int) -> dict[str, tuple]:
+    "Bounds of every metric; resamples in which it is not defined are left out."
     draws = [_statistics(data, w, n_bins) for w in resamples(len(data.labels), n_resamples, groups=groups, seed=seed)]
-    tails = [50 * (1 - level), 50 * (1 + level)]
-    stacked = {k: np.concatenate([d[k] for d in draws]) for k in draws[0]}
-    return {k: tuple(np.nanpercentile(v, tails).tolist()) if not np.isnan(v).all() else (None, None) for k, v in stacked.items()}
+    bounds = {k: _interval(np.concatenate([d[k] for d in draws]), values[k], level, k == "ece") for k in draws[0]}
+    return bounds | {"ece": tuple(b and max(b, 0.) for b in bounds["ece"])}
 
 # %% ../nbs/api/06_evaluation.ipynb #967c9ed0
 def compute_metrics(
@@ -558,10 +563,11 @@ def _optional(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(object).where(frame.notna(), None)
 
 def _difference_row(metric: str, a: float, b: float, draws: np.ndarray, level: float) -> dict[str, Any]:
-    "A row of the comparison: values, difference, percentile interval, two-sided bootstrap p."
+    "A row of the comparison: values, difference, interval, two-sided bootstrap p."
     if math.isnan(a) or math.isnan(b): return {"metric": metric, "a": None, "b": None, "difference": None, "low": None, "high": None, "p": None}
     draws = draws[~np.isnan(draws)]
-    low, high = np.percentile(draws, [50 * (1 - level), 50 * (1 + level)])
+    low, high = _interval(draws, b - a, level, metric == "ece")
+    if metric == "ece": draws = 2 * (b - a) - draws  # turned around the estimate, as its interval is
     p = min(1.0, 2 * (1 + min((draws <= 0).sum(), (draws >= 0).sum())) / (1 + len(draws)))
     return {"metric": metric, "a": a, "b": b, "difference": b - a, "low": float(low), "high": float(high), "p": float(p)}
 
@@ -648,14 +654,22 @@ def slice_table(
 ) -> pd.DataFrame:  # slice, n, accuracy, low, high; "all" first
     "Accuracy as a whole, by class, and by the slices of a challenge set."
     frame = _frame(predictions, scores=False)
-    right, names, parts = frame["label"] == frame["predicted_label"], class_names(frame), [("all", frame.index)]
-    if names.nunique() > 1: parts += [(f"class: {c}", names.index[names == c]) for c in dict.fromkeys(names.sort_values())]
+    right = frame["label"] == frame["predicted_label"]
+    rows = [{"slice": name, "n": len(index), "accuracy": float(right[index].mean()) if len(index) else None} | dict(zip(("low", "high"), wilson(int(right[index].sum()), len(index), level))) for name, index in slices(frame, by).items()]
+    return pd.DataFrame(rows)
+
+def slices(
+    frame: pd.DataFrame,  # predictions
+    by: Sequence[str] | None = None,  # columns to split by; None: those of `SLICES` that are there
+) -> dict[str, pd.Index]:  # name -> index of its rows; "all" first
+    "The parts of a set: all, each class, each value of a column; heuristics by class, as HANS is scored."
+    names, parts = class_names(frame), {"all": frame.index}
+    if names.nunique() > 1: parts |= {f"class: {c}": names.index[names == c] for c in dict.fromkeys(names.sort_values())}
     for column in (c for c in SLICES if c in frame) if by is None else by:
         if column not in frame: raise ValueError(f"no column {column!r} to split by: the predictions have {', '.join(frame.columns)}")
-        keys = [frame[column]] if column != "heuristic" else [frame[column], names]
-        parts += [(f"{column}: {', '.join(map(str, key if isinstance(key, tuple) else (key,)))}", index) for key, index in frame.groupby(keys, sort=False).groups.items()]
-    rows = [{"slice": name, "n": len(index), "accuracy": float(right[index].mean()) if len(index) else None} | dict(zip(("low", "high"), wilson(int(right[index].sum()), len(index), level))) for name, index in parts]
-    return pd.DataFrame(rows)
+        keys = frame[column].astype(str) + (", " + names if column == "heuristic" else "")
+        parts |= {f"{column}: {key}": keys.index[keys == key] for key in keys.unique()}
+    return parts
 
 # %% ../nbs/api/06_evaluation.ipynb #624e01bd
 def pair_rows(

@@ -29,7 +29,7 @@ class PenaltyResult:
     per_example: torch.Tensor  # [R], the regularizer's value for each example
     scores: torch.Tensor       # [R,T], attributions
     mask: torch.Tensor         # [R,T], tokens that counted
-    delta: torch.Tensor        # [R], completeness gap f(x) - f(x') - sum of scores; of a random estimate for "sampled"
+    delta: torch.Tensor        # [R], completeness gap f(x) - f(x') - sum of scores; of a random estimate for "sampled"; NaN where it was not asked for
     rows: torch.Tensor         # [R], rows of the batch that were regularised
     derivative: str            # how the gradient was taken: "central", "double" or "embedding"
 
@@ -279,6 +279,7 @@ def penalty_gradient(
     scale: float = 1.0,                 # factor on the gradient (loss scaling, accumulation); not on the value returned
     reduce_mean: Callable | None = None, # statistic (scalar tensor) -> its mean over processes; called exactly once
     internal_batch_size: int | None = None, # rows in one pass; None: as many as fit a token budget
+    completeness: bool = True,          # compute the completeness gap too: two more forward passes of the regularised rows
     derivative: str = "auto",           # "full" and "sampled": "central", "double" (one graph), or "auto"
 ) -> PenaltyResult:                     # PenaltyError when something is not finite
     "Add scale * dP/dtheta to the `.grad` of every parameter that is trained."
@@ -291,7 +292,7 @@ def penalty_gradient(
     with deterministic(model), _full_precision(_tokens(batch).device):
         if not len(rows): return _nothing(batch, penalty, rows, reduce_mean)
         run = _embedding_run if estimator == "embedding" else _run
-        return run(model, batch, penalty, rows, attribution, gradient, reduce_mean=reduce_mean, scale=scale, derivative=derivative, tokens=tokens,
+        return run(model, batch, penalty, rows, attribution, gradient, reduce_mean=reduce_mean, scale=scale, derivative=derivative, tokens=tokens, completeness=completeness,
                    path=lambda graph: _TrainingPath(model, batch, target, baseline, internal_batch_size, graph))
 
 # %% ../nbs/api/04_penalty.ipynb #b5630040
@@ -302,11 +303,12 @@ def _nothing(batch, penalty, rows, reduce_mean):
     empty = scores.new_zeros(0)
     return PenaltyResult(penalty.value(statistic), statistic, empty, scores, scores.bool(), empty, rows, "central")
 
-def _result(penalty, batch, path, scores, tokens, rows, reduce_mean, derivative):
+def _result(penalty, batch, path, scores, tokens, rows, reduce_mean, derivative, completeness):
     "The result and u, or PenaltyError."
     mask = content_mask(batch, tokens)
     values, statistic, value, u = _demand(penalty, batch, scores, mask, reduce_mean)
-    result = PenaltyResult(value, statistic, values, scores.detach(), mask, _gap(path, scores), rows, derivative)
+    delta = _gap(path, scores) if completeness else torch.full_like(values, float("nan"))
+    result = PenaltyResult(value, statistic, values, scores.detach(), mask, delta, rows, derivative)
     bad = ~(values.isfinite() & scores.detach().isfinite().all(-1))
     if value.isfinite(): bad |= ~u.isfinite().all(-1)
     if bad.any() or not value.isfinite():
@@ -316,7 +318,7 @@ def _result(penalty, batch, path, scores, tokens, rows, reduce_mean, derivative)
     return result, u
 
 # %% ../nbs/api/04_penalty.ipynb #e43f0b77
-def _run(model, batch, penalty, rows, attribution, gradient, *, path, scale, derivative, tokens, reduce_mean):
+def _run(model, batch, penalty, rows, attribution, gradient, *, path, scale, derivative, tokens, reduce_mean, completeness):
     "`full` and `sampled`."
     with _frozen(model): free = path(False)
     work = int(free.lengths.sum()) * attribution[0].shape[1]
@@ -326,20 +328,20 @@ def _run(model, batch, penalty, rows, attribution, gradient, *, path, scale, der
     if derivative == "double" or (derivative == "auto" and one_graph):
         whole = path(True)
         scores = _attributions(whole, *attribution)
-        result, u = _result(penalty, batch, whole, scores, tokens, rows, reduce_mean, "double")
+        result, u = _result(penalty, batch, whole, scores, tokens, rows, reduce_mean, "double", completeness)
         scores.backward(scale * u)
         return result
     with _frozen(model): scores = _attributions(free, *attribution)
-    result, u = _result(penalty, batch, free, scores, tokens, rows, reduce_mean, "central")
+    result, u = _result(penalty, batch, free, scores, tokens, rows, reduce_mean, "central", completeness)
     _central(free, *gradient, u, scale, result)
     return result
 
-def _embedding_run(model, batch, penalty, rows, attribution, gradient, *, path, scale, derivative, tokens, reduce_mean):
+def _embedding_run(model, batch, penalty, rows, attribution, gradient, *, path, scale, derivative, tokens, reduce_mean, completeness):
     "`embedding`."
     warnings.warn('estimator="embedding" trains the word embeddings alone, as the published code did: use it to reproduce, not to regularise', stacklevel=3)
     with _frozen(model):
         free = path(False)
         average = _average_gradient(free, *attribution)
-    result, u = _result(penalty, batch, free, (average * free.ends[1]).sum(-1), tokens, rows, reduce_mean, "embedding")
+    result, u = _result(penalty, batch, free, (average * free.ends[1]).sum(-1), tokens, rows, reduce_mean, "embedding", completeness)
     _embedding(free, average, u, scale)
     return result

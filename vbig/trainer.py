@@ -508,14 +508,14 @@ class _Books:
 
     def _parts(self):
         "Means over the window's steps, examples and processes."
-        names = ("loss_ce", "ig_penalty", "steps", "rows", "variance", "statistic", "delta")
+        names = ("loss_ce", "ig_penalty", "steps", "rows", "variance", "statistic", "delta", "gaps")
         sums = torch.tensor([float(self._sums.get(name, 0.0)) for name in names], dtype=torch.float64)
         if self.accelerator.num_processes > 1: sums = self.accelerator.reduce(sums.float().to(self.args.device), "sum")
-        cross_entropy, penalty, steps, rows, variance, statistic, delta = sums.tolist()
+        cross_entropy, penalty, steps, rows, variance, statistic, delta, gaps = sums.tolist()
         self._sums, mode = {}, self.penalty.mode
         logs = {"loss_ce": cross_entropy / steps, "ig_penalty": penalty / steps}
         if not rows: return logs
-        return logs | {"ig_variance": variance / rows, f"ig_{mode if isinstance(mode, str) else mode.__name__}": statistic / rows, "ig_delta": delta / rows}
+        return logs | {"ig_variance": variance / rows, f"ig_{mode if isinstance(mode, str) else mode.__name__}": statistic / rows, "ig_delta": delta / max(1, gaps)}
 
 # %% ../nbs/api/05_trainer.ipynb #c3912976
 class _PenaltyStep:
@@ -531,16 +531,17 @@ class _PenaltyStep:
         args, batch = self.args, self._prepare_inputs({name: value for name, value in inputs.items() if name != ROW})
         mine = share(self.accelerator, len(batch["input_ids"]), self._draw if args.ig_estimator == "sampled" else None)
         part = args.ig_every * mine.weight / self.current_gradient_accumulation_steps
-        scaler = getattr(self.accelerator, "scaler", None)
+        scaler, judge = getattr(self.accelerator, "scaler", None), not self._sums.get("gaps")
         try:
             with full_precision(self.model):
                 result = penalty_gradient(
                     self.model, batch, self.penalty, estimator=args.ig_estimator, n_steps=args.ig_steps, method=args.ig_method,
                     baseline=args.ig_baseline, target=self.ig_target, tokens=args.ig_tokens, draws=mine.draws, reduce_mean=mine.reduce_mean,
-                    scale=part * (scaler.get_scale() if scaler else 1.0), internal_batch_size=args.ig_batch_size)
+                    scale=part * (scaler.get_scale() if scaler else 1.0), internal_batch_size=args.ig_batch_size, completeness=judge)
         except PenaltyError as error: raise PenaltyError(self._failure(error, inputs), error.positions, error.result) from error
         variance = attribution_variance(result.scores, result.mask)
-        self._book(rows=mine.rows, variance=variance.sum(), statistic=result.per_example.sum(), delta=result.delta.abs().sum())
+        self._book(rows=mine.rows, variance=variance.sum(), statistic=result.per_example.sum())
+        if judge: self._book(gaps=mine.rows, delta=result.delta.abs().sum())
         return part * float(result.value)
 
     def _failure(self, error, inputs):
