@@ -1,6 +1,8 @@
 "Build the site into _docs with Quarto where it is installed, else with smalldocs, and check every page."
 import argparse
 import ast
+import html
+import json
 import os
 import re
 import shutil
@@ -11,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import yaml
+from latex2mathml.converter import convert
 
 root = Path(__file__).resolve().parent.parent
 docs = root / "_docs"
@@ -20,7 +23,7 @@ class Page(HTMLParser):
     "Links, anchors, images without alternative text, and the words of one page."
     def __init__(self, path):
         super().__init__()
-        self.path, self.links, self.ids, self.bare, self.text, self.skip = path, [], set(), [], [], 0
+        self.path, self.links, self.ids, self.bare, self.text, self.skip, self.figures, self.remote = path, [], set(), [], [], 0, 0, []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
@@ -28,6 +31,9 @@ class Page(HTMLParser):
         if attrs.get("id"): self.ids.add(attrs["id"])
         if tag in ("a", "link") and attrs.get("href"): self.links.append(attrs["href"])
         if tag in ("img", "script") and attrs.get("src"): self.links.append(attrs["src"])
+        self.figures += tag == "figure"
+        fetched = attrs.get("src") if tag in ("script", "img") else attrs.get("href") if tag == "link" and attrs.get("rel") == "stylesheet" else None
+        if urlsplit(fetched or "").netloc: self.remote.append(fetched)
         if tag == "img" and not (attrs.get("alt") or "").strip(): self.bare.append(attrs.get("src", "")[:60])
         if tag in ("script", "style", "pre", "code"): self.skip += 1
 
@@ -56,6 +62,16 @@ def process():
     proc_nbs(force=True, n_workers=0)
 
 
+def write_math(path):
+    "Write a page's LaTeX as MathML, which every browser draws without a script, and drop the script that would draw it."
+    text = path.read_text(encoding="utf-8")
+    made = re.sub(r'<span class="math (inline|display)">\\[(\[](.*?)\\[)\]]</span>',
+                  lambda m: convert(html.unescape(m[2]).strip(), display="block" if m[1] == "display" else "inline"), text, flags=re.S)
+    if made == text: return
+    made = re.sub(r'<link[^>]*href="https?://[^"]*katex[^"]*"[^>]*>\n?|<script[^>]*src="https?://[^"]*katex[^"]*"[^>]*></script>\n?', "", made, flags=re.I)
+    path.write_text(made, encoding="utf-8")
+
+
 def build():
     "Process the notebooks and render them; returns the renderer's warnings."
     shutil.rmtree(docs, ignore_errors=True)
@@ -67,6 +83,8 @@ def build():
     if not docs.exists() and (root / "_proc/_docs").exists(): shutil.move(root / "_proc/_docs", docs)
     home = '<!doctype html><html lang="en"><meta charset="utf-8"><title>vbig</title><meta http-equiv="refresh" content="0; url=nbs/index.html"><a href="nbs/index.html">vbig</a></html>\n'
     if not (docs / "index.html").exists(): (docs / "index.html").write_text(home, encoding="utf-8")
+    if command[0] != "quarto":
+        for page in docs.rglob("*.html"): write_math(page)
     said = [l for l in done.stderr.splitlines() if l.strip() and not any(known in l for known in ("output-file is not read", "html-math-method is ignored", "broken link"))]  # check() finds broken links in the pages
     return said if command[0] != "quarto" else []
 
@@ -96,6 +114,12 @@ def broken(page, pages):
             yield f"no such place on the page: {link}"
 
 
+def captioned(source):
+    "How many figures with a caption a notebook has."
+    cells = json.loads((root / source).read_text(encoding="utf-8"))["cells"]
+    return sum("#| fig-cap" in "".join(c["source"]) for c in cells if c["cell_type"] == "code")
+
+
 def check():
     "All that is wrong with the built site, one line each."
     config = yaml.safe_load((root / "_quarto.yml").read_text(encoding="utf-8"))
@@ -104,11 +128,16 @@ def check():
     problems += [f"_quarto.yml: the sidebar names {s}, which is not there" for s in sorted(sidebar) if s.endswith(".ipynb") and not (root / s).exists()]
     problems += [f"{s}: has no page" for s in sources() if not (docs / s.with_suffix(".html")).exists()]
     pages = {p.resolve(): Page(p.resolve()) for p in docs.rglob("*.html")}
+    for source in sources():
+        page = pages.get((docs / source.with_suffix(".html")).resolve())
+        if page and page.figures < captioned(source): problems.append(f"{source}: {captioned(source)} captions, {page.figures} figures on its page")
     for path, page in sorted(pages.items()):
         name, text = path.relative_to(docs), "".join(page.text)
         problems += [f"{name}: {p}" for p in dict.fromkeys(broken(page, pages))]
         problems += [f"{name}: image without alternative text {src}" for src in page.bare]
+        problems += [f"{name}: fetched from elsewhere: {link}" for link in page.remote]
         if re.search(r"^\s*:::", text, re.M): problems.append(f"{name}: shows ':::'")
+        if re.search(r"\\[(\[].*?\\[)\]]|\$\$", text, re.S): problems.append(f"{name}: shows LaTeX")
         if "Traceback (most recent call last)" in path.read_text(encoding="utf-8"): problems.append(f"{name}: shows an error output")
     return problems
 

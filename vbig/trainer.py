@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
-from transformers import (AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, EarlyStoppingCallback, PreTrainedModel,
+from transformers import (AutoConfig, AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoTokenizer, EarlyStoppingCallback, PretrainedConfig, PreTrainedModel,
                           PreTrainedTokenizerBase, Trainer, TrainingArguments)
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 # %% auto #0
 __all__ = ['logger', 'OFFLINE', 'IG_CHOICES', 'PRESETS', 'ROW', 'CheckpointError', 'damage', 'weight_files', 'check_model_folder',
-           'order_labels', 'load_model', 'IGTrainingArguments', 'preset', 'OutputError', 'check_output',
+           'order_labels', 'load_model', 'has_head', 'IGTrainingArguments', 'preset', 'OutputError', 'check_output',
            'checkpoint_bytes', 'check_space', 'checkpoint_problem', 'checkpoints', 'last_checkpoint', 'CheckedTrainer',
            'make_penalty', 'prepare_nli', 'full_precision', 'Share', 'share', 'unsupported', 'likely_cause',
            'IGTrainer']
@@ -132,34 +132,46 @@ def _source(name):
 def load_model(
     name: str = "google/electra-small-discriminator", # "tiny", "minilm", a local folder, or a hub id
     *,
+    task: str = "nli", # "nli": a three-way classifier; "qa": a model that marks a span
     revision: str | None = None, # branch, tag or commit on the hub
     attn_implementation: str | None = None, # "eager", "sdpa", "flash_attention_2"; None: the library's choice
     dtype: str | torch.dtype = "float32", # of the weights; train in float32 and let `bf16=True` or `fp16=True` compute in half precision
     seed: int = 0, # of tiny's initial weights; a pretrained model's new output layer follows the global seed (`set_seed`)
     **kwargs, # more for `from_pretrained`, or for `tiny_model`
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]: # a three-way classifier with labels in the order of LABELS, and its tokenizer
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]: # a three-way classifier with labels in the order of LABELS (or a span model), and its tokenizer
     "Load a model and its tokenizer by name, from safetensors files, without running anybody's code."
     if name == "tiny":
-        from vbig.planted import tiny_model
+        if task == "qa": from vbig.qa import tiny_qa_model as tiny_model
+        else: from vbig.planted import tiny_model
         model, tokenizer = tiny_model(seed, **kwargs)
         if attn_implementation: model.set_attn_implementation(attn_implementation)
         return model.to(getattr(torch, dtype) if isinstance(dtype, str) else dtype), tokenizer
     source = _source(name)
-    try: return _load(source, name, dict(revision=revision, **({"attn_implementation": attn_implementation} if attn_implementation else {}), dtype=dtype, **kwargs))
+    try: return _load(source, name, task, dict(revision=revision, **({"attn_implementation": attn_implementation} if attn_implementation else {}), dtype=dtype, **kwargs))
     except OSError as error:
         if Path(source).is_dir(): raise CheckpointError(f"cannot load {name}: {error}") from error
         raise CheckpointError(f"cannot load {name!r} from the Hugging Face hub: {str(error).splitlines()[0]} "
                               f"If the hub cannot be reached: {OFFLINE}") from error
 
 # %% ../nbs/api/05_trainer.ipynb #26c1142f
-def _load(source, name, options):
+_HEADS = {"nli": ("SequenceClassification", AutoModelForSequenceClassification, LABELS), "qa": ("QuestionAnswering", AutoModelForQuestionAnswering, ("start", "end"))}
+
+def has_head(
+    config: PretrainedConfig, # of a model
+    task: str = "nli",        # "nli" or "qa"
+) -> bool:                    # False: its output layer for this task would be new, and untrained
+    "Whether a model was saved with an output layer for the task."
+    return any(_HEADS[task][0] in a for a in config.architectures or ())
+
+def _load(source, name, task, options):
     "Configuration, weights and tokenizer from a folder or the hub."
+    if task not in _HEADS: raise ValueError(f"unknown task {task!r}: choose from {', '.join(_HEADS)}")
+    _, head, labels = _HEADS[task]
     config = AutoConfig.from_pretrained(source, revision=options["revision"], trust_remote_code=False)
-    _check_labels(config, name)
-    if not any("SequenceClassification" in a for a in config.architectures or ()):
-        config.id2label, config.label2id = dict(enumerate(LABELS)), {label: i for i, label in enumerate(LABELS)}
-    model = AutoModelForSequenceClassification.from_pretrained(source, config=config, use_safetensors=True, trust_remote_code=False, **options)
-    return order_labels(model), AutoTokenizer.from_pretrained(source, revision=options["revision"], trust_remote_code=False)
+    if task == "nli": _check_labels(config, name)
+    if not has_head(config, task): config.id2label, config.label2id = dict(enumerate(labels)), {label: i for i, label in enumerate(labels)}
+    model = head.from_pretrained(source, config=config, use_safetensors=True, trust_remote_code=False, **options)
+    return order_labels(model) if task == "nli" else model, AutoTokenizer.from_pretrained(source, revision=options["revision"], trust_remote_code=False)
 
 # %% ../nbs/api/05_trainer.ipynb #2b882e87
 def _flag(default, text): return field(default=default, metadata={"help": text})
@@ -189,7 +201,7 @@ class IGTrainingArguments(TrainingArguments):
     ig_baseline: str = _flag("zero", f"Where the path begins: {', '.join(BASELINES)}.")
     ig_target: str = _flag("label", "Which class's logit is attributed: label, predicted.")
     ig_tokens: str = _flag("content", "Tokens that the statistic runs over: content (no padding, no special tokens), attended (no padding), "
-                                      "all (as in the paper).")
+                                      "all (as in the paper); for questions also question (its content tokens).")
     ig_stopwords: str = _flag("nltk", "stopwords, both: the stop words: nltk, sklearn, or a file with a word a line.")
     ig_stopword_weight: float = _flag(0.1, "both: weight of the stop-word mass beside the variance.")
     ig_batch_size: int | None = _flag(None, "Rows in one pass of the penalty (default: chosen to fit).")
@@ -206,7 +218,7 @@ class IGTrainingArguments(TrainingArguments):
 
 # %% ../nbs/api/05_trainer.ipynb #a2b9efd0
 IG_CHOICES = {"ig_estimator": ("full", "sampled", "embedding"), "ig_method": tuple(m for m in METHODS if m != "adaptive"),
-              "ig_baseline": BASELINES, "ig_target": ("label", "predicted"), "ig_tokens": ("content", "attended", "all")}
+              "ig_baseline": BASELINES, "ig_target": ("label", "predicted"), "ig_tokens": ("content", "attended", "all", "question")}
 _LEAST = {"lambda_reg": 0, "alpha_scale": 0, "ig_steps": 1, "ig_attribution_nodes": 1, "ig_gradient_nodes": 1, "ig_every": 1, "ig_stopword_weight": 0, "ig_batch_size": 1,
           "early_stopping_patience": 1, "early_stopping_threshold": 0}
 
@@ -365,9 +377,9 @@ def _check_same_model(model, folder):
 
 # %% ../nbs/api/05_trainer.ipynb #6b44c6e2
 class _SeededLengthSampler(LengthGroupedSampler):
-    "Batches of like length in an order that depends on seed and epoch alone."
+    "Batches of like length in an order that depends on seed and epoch, and on what all processes see together, not on how many they are."
     def __init__(self, sampler, trainer):
-        super().__init__(sampler.batch_size, lengths=sampler.lengths)
+        super().__init__(sampler.batch_size * trainer.args.world_size, lengths=sampler.lengths)
         self.trainer = trainer
 
     def __iter__(self):
@@ -398,16 +410,22 @@ def prepare_nli(
     num_proc: int | None = None,                       # processes that tokenise
 ) -> tuple[datasets.Dataset | datasets.DatasetDict, Callable]:  # tokenised data with the columns that ig_mode needs, and their collator
     "Tokenise pairs and make the per-token columns for `IGTrainer(train_dataset=..., data_collator=...)`."
+    needs, make = _columns_to_make(args, dataset)
+    tokenised = tokenize_nli(dataset, tokenizer, max_length=max_length, offsets=bool(make), num_proc=num_proc)
+    if make:
+        tokenised = tokenised.map(token_columns, batched=True, fn_kwargs=_column_tables(args, make, weights), num_proc=num_proc, remove_columns=["offset_mapping"], desc="Weighing tokens")
+    return tokenised, nli_collator(tokenizer, token_columns=needs)
+
+def _columns_to_make(args, dataset):
+    "The per-token columns that the penalty needs, and those of them that the data set does not have."
     penalty = make_penalty(args)
     needs = penalty.needs if penalty else ()
     present = set.intersection(*map(set, dataset.column_names.values())) if isinstance(dataset, datasets.DatasetDict) else set(dataset.column_names)
-    make = sorted(set(needs) - present)
-    tokenised = tokenize_nli(dataset, tokenizer, max_length=max_length, offsets=bool(make), num_proc=num_proc)
-    if make:
-        tables = dict(needs=make, words=dict.fromkeys(sorted(stop_words(args.ig_stopwords)), 1.0) if "stopword_mask" in make else None,
-                      weights=weights)
-        tokenised = tokenised.map(token_columns, batched=True, fn_kwargs=tables, num_proc=num_proc, remove_columns=["offset_mapping"], desc="Weighing tokens")
-    return tokenised, nli_collator(tokenizer, token_columns=needs)
+    return needs, sorted(set(needs) - present)
+
+def _column_tables(args, make, weights):
+    "What `token_columns` takes beside a batch."
+    return dict(needs=make, words=dict.fromkeys(sorted(stop_words(args.ig_stopwords)), 1.0) if "stopword_mask" in make else None, weights=weights)
 
 # %% ../nbs/api/05_trainer.ipynb #53058db8
 @contextlib.contextmanager
