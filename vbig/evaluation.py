@@ -181,17 +181,25 @@ def resamples(
         yield np.bincount(draws.ravel(), minlength=r * k).reshape(r, k)[:, ids].astype(float)
         left -= r
 
-def _interval(draws: np.ndarray, value: float, level: float, basic: bool = False) -> tuple[float, float] | tuple[None, None]:
-    "Percentile interval of a statistic from its resamples; `basic` for one that resampling pushes up, such as ECE. None when it is never defined."
+def _interval(draws: np.ndarray, value: float, level: float, biased: bool = False) -> tuple[float, float] | tuple[None, None]:
+    "Percentile interval of a statistic from its resamples, joined with the basic one for a statistic that resampling pushes up. None when it is never defined."
     if np.isnan(draws).all(): return None, None
     low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)]).tolist()
-    return (min(2 * value - high, value), max(2 * value - low, value)) if basic else (low, high)
+    return (min(low, 2 * value - high), max(high, 2 * value - low)) if biased else (low, high)
+
+def _calibrated(confidence: np.ndarray, level: float, seed: int, n_bins: int, n_draws: int = 200) -> float:
+    "The ECE that a perfectly calibrated model with these confidences [N] stays below, with the interval's probability."
+    rng, one = np.random.default_rng(seed), np.ones((1, len(confidence)))
+    draws = [_ece(confidence, rng.random(len(confidence)) < confidence, one, n_bins)[0] for _ in range(n_draws)]
+    return float(np.quantile(draws, (1 + level) / 2))
 
 def _bounds(data: Scored, values: Mapping[str, float], level: float, n_resamples: int, groups: Any, seed: int, n_bins: int) -> dict[str, tuple]:
     "Bounds of every metric; resamples in which it is not defined are left out."
     draws = [_statistics(data, w, n_bins) for w in resamples(len(data.labels), n_resamples, groups=groups, seed=seed)]
     bounds = {k: _interval(np.concatenate([d[k] for d in draws]), values[k], level, k == "ece") for k in draws[0]}
-    return bounds | {"ece": tuple(b and max(b, 0.) for b in bounds["ece"])}
+    low, high = bounds["ece"]
+    sure = values["ece"] > _calibrated(data.probs[np.arange(len(data.labels)), data.predicted], level, seed, n_bins)
+    return bounds | {"ece": (max(low, 0.) if sure else 0., high)}
 
 # %% ../nbs/api/06_evaluation.ipynb #967c9ed0
 def compute_metrics(
@@ -217,7 +225,6 @@ def label_order(
     return list(range(model.config.num_labels))
 
 # %% ../nbs/api/06_evaluation.ipynb #25f7079b
-@torch.inference_mode()
 def predict(
     model: torch.nn.Module,  # a Hugging Face sequence classifier, on the device where it should run
     tokenizer: Any,  # its tokenizer, or a collator for a set that is tokenised already
@@ -231,19 +238,24 @@ def predict(
     if not len(dataset): return np.zeros((0, len(label_order(model))), np.float32)
     collate = nli_collator(tokenizer) if hasattr(tokenizer, "pad") else tokenizer
     if "input_ids" not in dataset.column_names: dataset = tokenize_nli(dataset, tokenizer, max_length=max_length)
+    columns = label_order(model)
+    rows, logits = zip(*((at, outputs.logits.float().cpu().numpy()[:, columns]) for at, outputs in _in_batches(model, collate, dataset, batch_size, progress)))
+    return np.concatenate(logits)[np.argsort(np.concatenate(rows))]
+
+def _in_batches(model: torch.nn.Module, collate: Callable, dataset: Any, batch_size: int, progress: bool) -> Iterator[tuple[np.ndarray, Any]]:
+    "Rows and the model's outputs for them, batch by batch, pairs of like length together, without dropout and gradients."
     dataset = dataset.select_columns([c for c in dataset.column_names if c in _TOKEN_COLUMNS])
     lengths = np.array([len(ids) for ids in dataset["input_ids"]], dtype=int)
     order, device, training = np.argsort(-lengths, kind="stable"), next(model.parameters()).device, {m: m.training for m in model.modules()}
-    rows, columns = [], label_order(model)
     model.eval()
     try:
         for start in tqdm(range(0, len(order), batch_size), desc="predicting", disable=None if progress else True, leave=False):
             batch = collate([dataset[int(i)] for i in order[start:start + batch_size]])
             batch = {k: v.to(device) for k, v in batch.items() if k not in ("special_tokens_mask", "labels")}
-            rows.append(model(**batch).logits.float().cpu().numpy()[:, columns])
+            with torch.inference_mode(): outputs = model(**batch)
+            yield order[start:start + batch_size], outputs
     finally:
         for module, was in training.items(): module.training = was
-    return np.concatenate(rows)[np.argsort(order)]
 
 _TOKEN_COLUMNS = ("input_ids", "attention_mask", "token_type_ids", "special_tokens_mask")
 
@@ -439,29 +451,29 @@ def error_by(
     "Error rate with Wilson intervals in groups of examples."
     frame, values = _frame(predictions, scores=by == "confidence"), example_values(predictions, by)
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) and (values.nunique() > 12 or not isinstance(bins, int) or by in ("length", "overlap"))
-    groups = _binned(values, bins) if numeric else values
+    edges = _edges(values, bins) if numeric else []
+    groups = pd.cut(values, edges, include_lowest=True, labels=False) if numeric else values
     wrong, rows = frame["label"] != frame["predicted_label"], []
     for group, index in frame.groupby(groups, observed=True, sort=True).groups.items():
         n, k = len(index), int(wrong[index].sum())
         low, high = wilson(k, n, level)
-        rows.append({"group": _group_name(group, values), "n": n, "errors": k, "error": k / n, "low": low, "high": high} | ({"middle": float(values[index].mean())} if numeric else {}))
+        name = _bin_name(edges, int(group), pd.api.types.is_integer_dtype(values)) if numeric else str(group)
+        rows.append({"group": name, "n": n, "errors": k, "error": k / n, "low": low, "high": high} | ({"middle": float(values[index].mean())} if numeric else {}))
     table = pd.DataFrame(rows)
-    if numeric: table.attrs["edges"] = [groups.cat.categories[0].left, *(c.right for c in groups.cat.categories)]
+    if numeric: table.attrs["edges"] = edges
     return table
 
-def _binned(values: pd.Series, bins: int | Sequence[float]) -> pd.Series:
-    "Numbers cut at quantiles (repeated edges merged) or at given edges."
-    if not isinstance(bins, int): return pd.cut(values, bins, include_lowest=True)
-    if values.nunique() == 1: return pd.cut(values, [values.iloc[0], np.nextafter(float(values.iloc[0]), np.inf)], include_lowest=True)
-    return pd.qcut(values, min(bins, values.nunique()), duplicates="drop")
+def _edges(values: pd.Series, bins: int | Sequence[float]) -> list[float]:
+    "Given edges, or quantiles (repeated ones merged)."
+    if not isinstance(bins, int): return [float(b) for b in bins]
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, min(bins, values.nunique()) + 1))).tolist()
+    return edges if len(edges) > 1 else [edges[0], edges[0] + 1e-6]
 
-def _group_name(group: Any, values: pd.Series) -> str:
-    "A group's name: whole numbers as `8-11`, shares with two digits."
-    if not isinstance(group, pd.Interval): return str(group)
-    if pd.api.types.is_integer_dtype(values):
-        low, high = math.floor(group.left) + 1, math.floor(group.right)
-        return f"{low}" if low >= high else f"{low}-{high}"
-    return f"{max(group.left, values.min()):.2f}-{min(group.right, values.max()):.2f}"
+def _bin_name(edges: Sequence[float], i: int, whole: bool) -> str:
+    "The name of the i-th bin: whole numbers as `8-11`, others with two digits."
+    left, right = edges[i], edges[i + 1]
+    low, high = (f"{left:.2f}", f"{right:.2f}") if not whole else (math.ceil(left) if i == 0 else math.floor(left) + 1, math.floor(right))
+    return f"{low}" if low == high or whole and low > high else f"{low}-{high}"
 
 # %% ../nbs/api/06_evaluation.ipynb #eb2e184f
 def reliability_table(
@@ -567,8 +579,8 @@ def _difference_row(metric: str, a: float, b: float, draws: np.ndarray, level: f
     if math.isnan(a) or math.isnan(b): return {"metric": metric, "a": None, "b": None, "difference": None, "low": None, "high": None, "p": None}
     draws = draws[~np.isnan(draws)]
     low, high = _interval(draws, b - a, level, metric == "ece")
-    if metric == "ece": draws = 2 * (b - a) - draws  # turned around the estimate, as its interval is
-    p = min(1.0, 2 * (1 + min((draws <= 0).sum(), (draws >= 0).sum())) / (1 + len(draws)))
+    both = [draws, 2 * (b - a) - draws] if metric == "ece" else [draws]  # as its interval: percentile and basic
+    p = max(min(1.0, 2 * (1 + min((d <= 0).sum(), (d >= 0).sum())) / (1 + len(d))) for d in both)
     return {"metric": metric, "a": a, "b": b, "difference": b - a, "low": float(low), "high": float(high), "p": float(p)}
 
 # %% ../nbs/api/06_evaluation.ipynb #ffa824f8
@@ -667,7 +679,8 @@ def slices(
     if names.nunique() > 1: parts |= {f"class: {c}": names.index[names == c] for c in dict.fromkeys(names.sort_values())}
     for column in (c for c in SLICES if c in frame) if by is None else by:
         if column not in frame: raise ValueError(f"no column {column!r} to split by: the predictions have {', '.join(frame.columns)}")
-        keys = frame[column].astype(str) + (", " + names if column == "heuristic" else "")
+        keys = frame[column].dropna().astype(str)
+        if column == "heuristic": keys = keys + ", " + names[keys.index]
         parts |= {f"{column}: {key}": keys.index[keys == key] for key in keys.unique()}
     return parts
 

@@ -6,7 +6,7 @@
 __all__ = ['WIDTH', 'WIDE', 'MARKERS', 'DIVERGING', 'STYLE', 'CURVES', 'plot_learning_curves', 'plot_token_attributions',
            'plot_attribution_pair', 'attribution_html', 'plot_accuracy_by_split', 'plot_confusion_matrices',
            'plot_reliability', 'plot_error_by_length', 'plot_quadrature', 'plot_cost', 'plot_artifacts',
-           'plot_data_map']
+           'plot_data_map', 'plot_by_label']
 
 # %% ../nbs/api/08_plots.ipynb #0354d9b1
 import math, textwrap, unicodedata
@@ -39,6 +39,7 @@ def _figure(rows: int = 1, columns: int = 1, width: float = WIDTH, height: float
     with mpl.rc_context(STYLE): axes = figure.subplots(rows, columns, squeeze=False, **kwargs)
     return figure, axes.ravel()
 
+# %% ../nbs/api/08_plots.ipynb #1ff3cc7b
 def _legend(ax: Axes, **kwargs: Any) -> None:
     "A legend in the house style, where there is something to tell apart."
     if any(ax.get_legend_handles_labels()[1]): ax.legend(fontsize=7, frameon=False, **kwargs)
@@ -158,6 +159,7 @@ def _draw_text(ax: Axes, attribution: Any, norm: TwoSlopeNorm, room: float, meas
         y += 0.06
     return y
 
+# %% ../nbs/api/08_plots.ipynb #ff79eab5
 def _draw_piece(ax: Axes, text: str, score: float, x: float, y: float, width: float, norm: TwoSlopeNorm, size: float, values: bool) -> None:
     "One token on its colour, its score below."
     colour = DIVERGING(norm(score)) if math.isfinite(score) else (1, 1, 1, 1)
@@ -200,6 +202,7 @@ def _draw_panels(panels: Sequence[tuple[str, Any]], limit: float, width: float, 
     _scale(figure, norm, total, size)
     return figure
 
+# %% ../nbs/api/08_plots.ipynb #630d0a46
 def _title_lines(title: str, room: float, measure: Any) -> list[str]:
     "A title in lines of at most `room` inches, broken between words (bold letters are an eighth wider)."
     lines = [""]
@@ -432,6 +435,7 @@ def plot_quadrature(
     _legend(ax)
     return ax
 
+# %% ../nbs/api/08_plots.ipynb #d45f0a64
 def plot_cost(
     table: Any,  # a frame or list of dicts with name and cost (1 = a plain step), optionally low, high, and note
     *,
@@ -508,3 +512,24 @@ def plot_data_map(
     ax.set(ylim=(-.02, 1.02), xlim=(-.01, max(.25, float(frame["variability"].max() or 0) * 1.05) if len(frame) else .25))
     _words_on(ax, xlabel="variability (standard deviation over epochs)", ylabel="confidence (mean probability of the gold label)")
     return ax
+
+# %% ../nbs/api/08_plots.ipynb #610211fc
+_DASHES = ("-", "--", "-.", ":")
+
+def plot_by_label(
+    table: Any,  # a frame, a row a pair: label (name), and a column for each property
+    properties: Mapping[str, str],  # column -> how to call it
+    *,
+    width: float = WIDE,  # inches
+) -> Figure:  # a panel a property, a line a label
+    "Cumulative distributions of properties of pairs, label by label."
+    frame = _table(table, "label", *properties)
+    figure, axes = _figure(1, len(properties), width, 2.4, sharey=True)
+    for ax, (column, name) in zip(axes, properties.items()):
+        for i, (label, style) in enumerate(_series(list(dict.fromkeys(frame["label"].astype(str)))).items()):
+            share = frame.loc[frame["label"].astype(str) == label, column].value_counts(normalize=True).sort_index().cumsum()
+            ax.step(share.index, share, where="post", label=_wrapped(label), color=style["color"], linestyle=_DASHES[i % 4], linewidth=1.4)
+        ax.set(ylim=(0, 1.02), xlim=(frame[column].min(), frame[column].quantile(.995) + 1e-9))
+        _words_on(ax, xlabel=name, ylabel="share of pairs, at most x" if ax is axes[0] else "")
+    _legend(axes[-1], loc="lower right")
+    return figure
