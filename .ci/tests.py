@@ -96,7 +96,7 @@ class Block:
 sys.meta_path.insert(0, Block())
 for name in {modules!r}: importlib.import_module('vbig.' + name)
 import vbig.cli
-for command in ([], ['train'], ['evaluate'], ['attribute'], ['demo']):
+for command in ([], ['train'], ['evaluate'], ['attribute'], ['compare'], ['diagnose'], ['demo']):
     try: vbig.cli.main([*command, '--help'])
     except SystemExit as stop: assert not stop.code, (command, stop.code)
 """

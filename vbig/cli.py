@@ -19,6 +19,8 @@ COMMANDS = {
     "train": "train a model, with or without a penalty on its attributions",
     "evaluate": "score a trained model on any data set",
     "attribute": "show which words of a pair a model's answer rests on",
+    "compare": "say whether one model is better than another on the same pairs, with a page to send",
+    "diagnose": "find what gives the label away in a data set, with a page to send",
     "paper": "make the runs of the paper, with seeds and several penalties; resumable",
 }
 USAGE = "usage: vbig COMMAND [flags]\n\ncommands:\n" + "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items()) + "\n\n`vbig COMMAND --help` lists a command's flags.\n"
@@ -288,6 +290,62 @@ def _show(found, path, suffix):
         with replacing(path, "wb") as file: figure.savefig(file, format=suffix[1:], dpi=200, bbox_inches="tight")
         plt.close(figure)
     print(f"written to {path}")
+
+# %% ../nbs/api/13_cli.ipynb #462e54f8
+def _compare_parser():
+    parser = argparse.ArgumentParser("vbig compare", description="Is one model better than another? Metrics with paired bootstrap intervals, McNemar's exact test, figures, and the pairs on which they differ.", allow_abbrev=False)
+    parser.add_argument("first", metavar="A", help="predictions of one model: eval_predictions.jsonl, or the folder that holds it")
+    parser.add_argument("second", metavar="B", help="predictions of another model for the same pairs")
+    parser.add_argument("--names", nargs=2, metavar=("NAME_A", "NAME_B"), help="how to call the models (default: by their folders)")
+    parser.add_argument("--output_file", default="compare.html", help="the page to write (default: %(default)s)")
+    parser.add_argument("--groups", metavar="COLUMN", help="draw pairs that share this column's value together, such as premise for SNLI (default: one by one)")
+    parser.add_argument("--level", type=float, default=0.95, help="coverage of the intervals (default: %(default)s)")
+    parser.add_argument("--n_resamples", type=int, default=1000, help="bootstrap resamples (default: %(default)s)")
+    parser.add_argument("--most", type=int, default=15, help="pairs shown that only one model gets right (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the resampling (default: %(default)s)")
+    return parser
+
+def _compare(words):
+    "`vbig compare`."
+    parser = _compare_parser()
+    args = parser.parse_args(words)
+    if not 0 < args.level < 1: parser.error(f"--level {args.level}: between 0 and 1, such as 0.95")
+    if args.n_resamples < 1: parser.error(f"--n_resamples {args.n_resamples}: at least 1")
+    if not args.output_file.lower().endswith((".html", ".htm")): parser.error(f"--output_file {args.output_file}: the ending must be .html")
+    from vbig.verdicts import compare_report
+    report = compare_report(args.first, args.second, args.output_file, names=args.names, groups=args.groups, level=args.level,
+                            n_resamples=args.n_resamples, most=args.most, seed=args.seed)
+    print(report.table.to_string(index=False))
+    print(f"\n{report.verdict}\n\nreport: {report.path}")
+
+# %% ../nbs/api/13_cli.ipynb #210f125e
+def _diagnose_parser():
+    parser = argparse.ArgumentParser("vbig diagnose", description="What gives the label away? Words tied to labels, each text alone, lengths, overlap, copies between splits.", allow_abbrev=False)
+    parser.add_argument("dataset", metavar="DATA", help="a name, hub id or path, as for `vbig train --dataset`")
+    parser.add_argument("--output_dir", default="vbig-diagnose", help="where report.html and artifact_words.json go (default: %(default)s)")
+    parser.add_argument("--hypothesis_only_model", metavar="MODEL", help="also train this model on hypotheses alone: tiny, minilm, a folder or a hub id (default: only logistic regression on words)")
+    parser.add_argument("--max_samples", type=int, help="look at so many pairs of each split, drawn with --seed")
+    parser.add_argument("--alpha", type=float, default=0.01, help="error rate of the word statistics (default: %(default)s)")
+    parser.add_argument("--correction", choices=["holm", "bh", "none"], default="holm", help="for testing many words: holm (no false find), bh (a share alpha of false finds), none (default: %(default)s)")
+    parser.add_argument("--min_count", type=int, default=5, help="leave out words in fewer pairs (default: %(default)s)")
+    parser.add_argument("--ngrams", type=int, choices=[1, 2], default=1, help="2: pairs of neighbouring words as well (default: %(default)s)")
+    parser.add_argument("--keep", nargs="+", default=[], metavar="WORD", help="words that get no weight, such as no not never")
+    parser.add_argument("--most_words", type=int, default=200, help="words with a weight, at most (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of drawing, folds and training (default: %(default)s)")
+    return parser
+
+def _diagnose(words):
+    "`vbig diagnose`."
+    parser = _diagnose_parser()
+    args = parser.parse_args(words)
+    if not 0 < args.alpha < 1: parser.error(f"--alpha {args.alpha}: between 0 and 1, such as 0.01")
+    _quiet()
+    from vbig.verdicts import diagnose_report
+    report = diagnose_report(args.dataset, args.output_dir, max_samples=args.max_samples, seed=args.seed, model=args.hypothesis_only_model, alpha=args.alpha,
+                             correction=args.correction, min_count=args.min_count, ngrams=args.ngrams, keep=args.keep, most=args.most_words)
+    print(report.diagnosis.splits.to_string(index=False, float_format="{:.3f}".format), "\n")
+    print(*report.diagnosis.verdict, sep="\n")
+    print(f"\nreport: {report.path}\nwords and weights ({len(report.diagnosis.weights)}): {report.words}")
 
 # %% ../nbs/api/13_cli.ipynb #4d40041a
 def _demo(words):

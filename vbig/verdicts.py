@@ -28,7 +28,7 @@ from .evaluation import METRICS, Comparison, class_names, compare, example_value
 from .plots import plot_artifacts, plot_by_label, plot_confusion_matrices, plot_error_by_length, plot_reliability
 from .report import figure_html, table_html, write_report
 
-# %% ../nbs/api/10b_verdicts.ipynb #7c01487a
+# %% ../nbs/api/10b_verdicts.ipynb #62e67b2f
 def prediction_file(
     path: str | Path,  # a file of predictions, or the folder of a run
 ) -> Path:  # the file
@@ -45,10 +45,11 @@ def model_names(
     first: Path,  # file of one model
     second: Path,  # of the other
 ) -> tuple[str, str]:  # two names that differ
-    "How to call two models, from where their files lie."
+    "How to call two models: by their files, or by their folders where the files have the usual name."
     files = [Path(p).resolve() for p in (first, second)]
-    for name in (lambda p: p.parent.name, lambda p: p.name.split(".")[0], lambda p: f"{p.parent.parent.name}/{p.parent.name}"):
-        if name(files[0]) != name(files[1]): return name(files[0]), name(files[1])
+    own = [p.parent.name if p.name.startswith("eval_predictions") else p.name.split(".")[0] for p in files]
+    for names in (own, [p.parent.name for p in files], [p.name.split(".")[0] for p in files], [f"{p.parent.parent.name}/{p.parent.name}" for p in files]):
+        if names[0] != names[1]: return tuple(names)
     return "A", "B"
 
 # %% ../nbs/api/10b_verdicts.ipynb #63dfc0ed
@@ -65,7 +66,7 @@ def compare_verdict(
     if any(found): return f"The difference is at the edge of noise, for the two tests disagree: {size}."
     return f"The difference cannot be told from noise: {size}."
 
-# %% ../nbs/api/10b_verdicts.ipynb #59f8e16c
+# %% ../nbs/api/10b_verdicts.ipynb #96559114
 METRIC_NAMES = {"accuracy": "accuracy", "f1_macro": "F1, mean over classes", "roc_auc_macro_ovr": "ROC AUC, each class against the rest, mean", "nll": "negative log-likelihood, nats (lower is better)",
                 "brier": "Brier score (lower is better)", "ece": "calibration error (lower is better)"}
 
@@ -80,9 +81,13 @@ def comparison_table(
         name = METRIC_NAMES.get(row["metric"], row["metric"])
         why = f"undefined ({metrics.get(row['metric'] + '_undefined', 'not defined on these pairs')})"
         if row["difference"] is None: rows.append({"metric": name, a: why, b: why, f"{b} minus {a}": "–", f"{comparison.level:.0%} interval": "–", "beyond noise": "–"})
-        else: rows.append({"metric": name, a: f"{row['a']:.4f}", b: f"{row['b']:.4f}", f"{b} minus {a}": f"{row['difference']:+.4f}",
-                           f"{comparison.level:.0%} interval": f"{row['low']:+.4f} to {row['high']:+.4f}", "beyond noise": "no" if row["low"] <= 0 <= row["high"] else "yes"})
+        else: rows.append({"metric": name, a: f"{row['a']:.4f}", b: f"{row['b']:.4f}", f"{b} minus {a}": _signed(row["difference"]),
+                           f"{comparison.level:.0%} interval": f"{_signed(row['low'])} to {_signed(row['high'])}", "beyond noise": "no" if row["low"] <= 0 <= row["high"] else "yes"})
     return pd.DataFrame(rows)
+
+def _signed(value: float) -> str:
+    "A difference with its sign; what rounds to nothing is +0.0000."
+    return f"{round(value, 4) + 0:+.4f}"
 
 # %% ../nbs/api/10b_verdicts.ipynb #dcd6c2bf
 def compare_slices(
