@@ -101,6 +101,7 @@ def _take(inputs, rows, length=None):
 
 # %% ../nbs/api/02_attribution.ipynb #7d651072
 _FORWARD = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
+_GOLD = ("labels", "label", "start_positions", "end_positions", "inputs_embeds") # never passed on
 
 def _arguments(model, inputs):
     "The entries of `inputs` that the model's forward accepts, without labels and embeddings."
@@ -109,7 +110,7 @@ def _arguments(model, inputs):
     except (TypeError, ValueError): parameters = ()
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     if not names and any(p.kind == p.VAR_KEYWORD for p in parameters): names = _FORWARD
-    return {n: inputs[n] for n in names if inputs.get(n) is not None and n not in ("labels", "label", "inputs_embeds")}
+    return {n: inputs[n] for n in names if inputs.get(n) is not None and n not in _GOLD}
 
 def embed(
     model: nn.Module | Callable, # a Hugging Face model, or a function of embeddings
@@ -180,11 +181,11 @@ def baseline_embeddings(
 # %% ../nbs/api/02_attribution.ipynb #0d31f243
 def content_mask(
     inputs: Mapping,         # inputs with `attention_mask` [B,T] and, for "content", `special_tokens_mask` [B,T]
-    tokens: str = "content", # "content": no padding, no special tokens; "attended": no padding; "all": every position
+    tokens: str = "content", # "content": no padding, no special tokens; "attended": no padding; "all": every position; "question": content within `question_mask`
     special_tokens_mask: torch.Tensor | None = None, # [B,T], 1 at special tokens; default: the one in `inputs`
 ) -> torch.Tensor:           # bool [B,T], True where a token counts
     "The tokens that statistics run over."
-    choices = ("content", "attended", "all")
+    choices = ("content", "attended", "all", "question")
     if tokens not in choices: raise ValueError(f"unknown tokens {tokens!r}: choose from {', '.join(choices)}")
     inputs = _as_inputs(inputs)
     ids = _tokens(inputs)
@@ -193,8 +194,11 @@ def content_mask(
     if (attention := inputs.get("attention_mask")) is not None: mask = mask & attention.bool()
     if tokens == "attended": return mask
     special = inputs.get("special_tokens_mask") if special_tokens_mask is None else special_tokens_mask
-    if special is None: raise ValueError('tokens="content" needs special_tokens_mask: tokenise with return_special_tokens_mask=True, or ask for tokens="attended"')
-    return mask & ~special.to(mask.device).bool()
+    if special is None: raise ValueError(f'tokens="{tokens}" needs special_tokens_mask: tokenise with return_special_tokens_mask=True, or ask for tokens="attended"')
+    mask = mask & ~special.to(mask.device).bool()
+    if tokens == "content": return mask
+    if (question := inputs.get("question_mask")) is None: raise ValueError('tokens="question" needs question_mask, as vbig.qa.tokenize_qa makes it; pairs of sentences have none')
+    return mask & question.to(mask.device).bool()
 
 # %% ../nbs/api/02_attribution.ipynb #7eae3ca8
 @contextlib.contextmanager
@@ -634,7 +638,12 @@ def _classes(target, names, size, what):
 
 # %% ../nbs/api/02_attribution.ipynb #0366454f
 def _text_attribution(found, i, coded, texts, names, label, unit, method):
-    "Example `i` of an `Attribution` as text."
+    "Example `i` of an `Attribution` of classes as text."
+    probabilities = dict(zip(names, found.logits[i].double().softmax(-1).tolist()))
+    return _as_text(TextAttribution, found, i, coded, texts, unit, method, probabilities, names[found.target[i]], None if label is None else names[label])
+
+def _as_text(kind, found, i, coded, texts, unit, method, probabilities, target, label):
+    "Example `i` of an `Attribution` as `kind`, with the names of what was predicted, attributed and true."
     inputs, segments, truncated = coded
     scores = found.scores[i, :len(segments)].tolist()
     pieces = []
@@ -643,11 +652,9 @@ def _text_attribution(found, i, coded, texts, names, label, unit, method):
         spans, values = [_trim(text, *inputs["offset_mapping"][t]) for t in at], [scores[t] for t in at]
         units = _by_word(text, spans, values) if unit == "word" else list(zip(spans, values))
         pieces += [(text[a:b], score, (a, b), segment) for (a, b), score in units]
-    probabilities = dict(zip(names, found.logits[i].double().softmax(-1).tolist()))
     words, values, offsets, places = map(list, zip(*pieces)) if pieces else ([], [], [], [])
-    return TextAttribution(
-        *texts, unit, words, values, offsets, places, max(probabilities, key=probabilities.get), probabilities, names[found.target[i]],
-        None if label is None else names[label], found.value[i].item(), found.baseline_value[i].item(),
+    return kind(
+        *texts, unit, words, values, offsets, places, max(probabilities, key=probabilities.get), probabilities, target, label, found.value[i].item(), found.baseline_value[i].item(),
         sum(s for s, segment in zip(scores, segments) if segment is None), found.delta[i].item(), bool(found.converged[i]), truncated, method,
         int(found.gradient_evaluations[i]), int(found.forward_evaluations[i]))
 

@@ -22,7 +22,7 @@ import sys
 import uuid
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
@@ -189,23 +189,23 @@ def _lines(path, shown):
 # %% ../nbs/api/00_data.ipynb #d73a36bf
 _EXAMPLE = '{"premise": "A man sleeps.", "hypothesis": "A man is awake.", "label": "contradiction"}'
 
-def _json_lines(path, shown):
+def _json_lines(path, shown, example=_EXAMPLE):
     for number, text in _lines(path, shown):
         if not text.strip(): continue
         try: row = json.loads(text)
         except json.JSONDecodeError as error:
             raise DataError(f"malformed JSON: {error.msg} (character {error.colno})", file=shown, line=number, text=text.strip(),
-                right=f"one object a line, like {_EXAMPLE}") from None
-        yield number, _object(row, shown, number)
+                right=f"one object a line, like {example}") from None
+        yield number, _object(row, shown, number, example)
 
-def _object(row, shown, line):
+def _object(row, shown, line, example=_EXAMPLE):
     if isinstance(row, dict): return row
-    raise DataError("this is JSON, but no object", file=shown, line=line, text=row, right=f"an object, like {_EXAMPLE}")
+    raise DataError("this is JSON, but no object", file=shown, line=line, text=row, right=f"an object, like {example}")
 
 # %% ../nbs/api/00_data.ipynb #b055d642
 class _Json:
     "A window on JSON text that moves forward one value at a time."
-    def __init__(self, chunks, shown): self.chunks, self.shown, self.text, self.at, self.line = chunks, shown, "", 0, 1
+    def __init__(self, chunks, shown, example=_EXAMPLE): self.chunks, self.shown, self.example, self.text, self.at, self.line = chunks, shown, example, "", 0, 1
 
     def move(self, to): self.line, self.at = self.line + self.text.count("\n", self.at, to), to
 
@@ -228,7 +228,7 @@ class _Json:
         self.move(self.at if at is None else at)
         end = self.at >= len(self.text)
         raise DataError(f"malformed JSON: {why}", file=self.shown, line=self.line, text="the end of the file" if end else self.text[self.at:self.at + 60].split("\n")[0],
-            right=f"an array of objects like {_EXAMPLE}")
+            right=f"an array of objects like {self.example}")
 
 # %% ../nbs/api/00_data.ipynb #9e1be179
 def _value(self):
@@ -251,16 +251,16 @@ def _array(self):
     while True:
         self.peek()
         line = self.line
-        yield line, _object(self.value(), self.shown, line)
+        yield line, _object(self.value(), self.shown, line, self.example)
         if self.take(",", "]") == "]": return
 
 _Json.value, _Json.array = _value, _array
 
 # %% ../nbs/api/00_data.ipynb #3f9c901c
-def _json_document(path, shown):
+def _json_document(path, shown, example=_EXAMPLE):
     first, second, *_ = [*filter(None, map(str.strip, next(_chunks(path, shown)).split("\n"))), "", ""]
-    if first[:1] == second[:1] == "{" and first[-1] == "}": return (yield from _json_lines(path, shown))
-    json = _Json(_chunks(path, shown), shown)
+    if first[:1] == second[:1] == "{" and first[-1] == "}": return (yield from _json_lines(path, shown, example))
+    json = _Json(_chunks(path, shown), shown, example)
     if json.peek() == "[": yield from json.array()
     elif json.peek() == "{": yield from _wrapped(json, shown)
     elif json.peek(): json.fail("expected [ or {")
@@ -284,7 +284,7 @@ def _wrapped(json, shown):
     if found: return
     if others and all(isinstance(v, list | dict) for v in others.values()):
         raise DataError("JSON by columns, not by rows", file=shown, line=1, text=", ".join(others),
-            right=f"an array of objects like {_EXAMPLE}")
+            right=f"an array of objects like {json.example}")
     yield 1, others # a single row
 
 def _opens_objects(json):
@@ -410,10 +410,10 @@ def _row(row, roles, names, shown, line):
 # %% ../nbs/api/00_data.ipynb #60008b9c
 class _Kinds:
     "Arrow types of the other columns, learned in batches; a column of mixed kinds becomes JSON text."
-    def __init__(self): self.types, self.rows = {}, []
+    def __init__(self, taken=_NAMES): self.types, self.rows, self.taken = {}, [], taken
 
     def add(self, row):
-        self.rows.append({k: v for k, v in row.items() if k not in _NAMES})
+        self.rows.append({k: v for k, v in row.items() if k not in self.taken})
         if len(self.rows) == 1000: self.learn()
 
     def learn(self):
@@ -465,11 +465,11 @@ def _content_key(path, names):
         while block := file.read(1 << 20): digest.update(block)
     return digest.hexdigest()
 
-def _checked(path, shown, names, key):
+def _checked(path, shown, names, key, check):
     "`_check`, remembered in the datasets cache under the content's key."
     kept = Path(datasets.config.HF_DATASETS_CACHE)/"vbig"/f"{key}.json"
     if kept.exists(): return json.loads(kept.read_text(encoding="utf-8"))
-    report = _check(path, shown, names)
+    report = check(path, shown, names)
     with replacing(kept) as file: json.dump(report, file)
     return report
 
@@ -486,13 +486,27 @@ def _two_way(is_two_way, label): return dict(two_way=True, original_label=("enta
 _FORM_FEATURES = dict(premise=Value("string"), hypothesis=Value("string"), label=ClassLabel(names=list(LABELS)))
 _TWO_WAY_FEATURES = dict(two_way=Value("bool"), original_label=Value("string"))
 
-def _read_file(path, shown, split, names=None):
+@dataclass(frozen=True)
+class _Reading:
+    "What differs between kinds of data: pairs (`_PAIRS`), or questions (`vbig.qa`)."
+    kind: str          # a name, part of the cache's key
+    check: Callable    # (path, shown, names) -> report on a file: read, kept, dropped, features and more
+    rows: Callable     # (path, shown, names, report) -> the file's rows
+    features: Callable # report -> Features
+    in_form: Callable  # (Dataset, shown, names, published) -> Dataset
+    hub: Mapping       # short name -> (hub id, configuration)
+    planted: Callable  # () -> DatasetDict
+
+def _pair_features(report): return Features({**_FORM_FEATURES, **Features.from_dict(report["features"]), **(_TWO_WAY_FEATURES if report["two_way"] else {})})
+
+def _read_file(path, shown, split, names=None, reading=None):
     "A file as a checked, cached Dataset."
-    if _ending(path) == ".parquet": return _in_form(_parquet(path, shown), shown, names)
-    key = _content_key(path, names)
-    report = _checked(path, shown, names, key)
-    features = Features({**_FORM_FEATURES, **Features.from_dict(report["features"]), **(_TWO_WAY_FEATURES if report["two_way"] else {})})
-    try: dataset = Dataset.from_generator(_rows, features=features, fingerprint=f"{key}-{split}", split=NamedSplit(split),
+    reading = reading or _PAIRS
+    if _ending(path) == ".parquet": return reading.in_form(_parquet(path, shown), shown, names)
+    key = _content_key(path, (reading.kind, names))
+    report = _checked(path, shown, names, key, reading.check)
+    features = reading.features(report)
+    try: dataset = Dataset.from_generator(reading.rows, features=features, fingerprint=f"{key}-{split}", split=NamedSplit(split),
         gen_kwargs=dict(path=str(path), shown=shown, names=names, report=report))
     except datasets.exceptions.DatasetGenerationError as error: # the file changed between the walks
         raise error.__cause__ if isinstance(error.__cause__, DataError) else error
@@ -597,11 +611,11 @@ def _pick(splits, split, shown):
 # %% ../nbs/api/00_data.ipynb #b9aff705
 _ABOUT = r"(?i)\.|readme|licen[cs]e|requirements|citation|dataset_info" # files that are no split
 
-def _folder(path, shown, names):
+def _folder(path, shown, names, reading=None):
     "{split: function that loads it} of a folder."
-    if (path/"dataset_dict.json").exists() or (path/"state.json").exists(): return _saved(datasets.load_from_disk, path, shown, names)
+    if (path/"dataset_dict.json").exists() or (path/"state.json").exists(): return _saved(datasets.load_from_disk, path, shown, names, reading)
     files = sorted(p for p in path.iterdir() if p.is_file() and _ending(p) and not re.match(_ABOUT, p.name))
-    if not files and any(path.rglob("*.parquet")): return _saved(load_dataset, path, shown, names) # a copy of a hub's folder
+    if not files and any(path.rglob("*.parquet")): return _saved(load_dataset, path, shown, names, reading) # a copy of a hub's folder
     if not files:
         raise DataError("no data files in this folder", file=shown, text=", ".join(sorted(p.name for p in path.iterdir())[:10]) or "an empty folder",
             right=f"files that end in {', '.join(ENDINGS)}, or a dataset saved by save_to_disk")
@@ -610,14 +624,14 @@ def _folder(path, shown, names):
         if (stem := _stem(file)) in stems:
             raise DataError("two files for one split", file=shown, text=f"{stems[stem].name} and {file.name}", right="one file a split")
         stems[stem] = file
-    return {split: partial(_read_file, stems[stem], f"{shown}/{stems[stem].name}", split, names) for stem, split in _name_splits(list(stems)).items()}
+    return {split: partial(_read_file, stems[stem], f"{shown}/{stems[stem].name}", split, names, reading) for stem, split in _name_splits(list(stems)).items()}
 
-def _loaded(loaded, shown, names=None, published=False):
+def _loaded(loaded, shown, names=None, published=False, reading=None):
     parts = loaded if isinstance(loaded, dict) else {"train" if loaded.split is None else str(loaded.split): loaded}
-    return {split: partial(_in_form, part, f"{shown}, split {split}", names, published) for split, part in parts.items()}
+    return {split: partial((reading or _PAIRS).in_form, part, f"{shown}, split {split}", names, published) for split, part in parts.items()}
 
-def _saved(load, path, shown, names):
-    try: return _loaded(load(str(path)), shown, names)
+def _saved(load, path, shown, names, reading=None):
+    try: return _loaded(load(str(path)), shown, names, reading=reading)
     except (OSError, ValueError, KeyError, TypeError, datasets.exceptions.DatasetsError) as error:
         why = f"{type(error).__name__}: {error}".replace(str(path.resolve()), shown)
         raise DataError(f"the dataset in this folder cannot be read: {why}", file=shown,
@@ -630,7 +644,7 @@ HUB = {"snli": ("stanfordnlp/snli", None), "mnli": ("nyu-mll/glue", "mnli"), "gl
 _OFFLINE = ('offline choices: "planted" (made on the spot), or the path of'
     ' a .jsonl, .json, .csv or .tsv file (or .gz), of a folder of split files, or of a saved dataset')
 
-def _from_hub(name, config, shown):
+def _from_hub(name, config, shown, known=HUB):
     try:
         try: return load_dataset(name, config)
         except RuntimeError as error:
@@ -639,7 +653,7 @@ def _from_hub(name, config, shown):
     except ConnectionError as error: # after some retries, unless HF_HUB_OFFLINE=1 says at once that there is no network
         raise DataError(f"the Hugging Face hub cannot be reached for {name!r}", file=shown, right=_OFFLINE) from error
     except FileNotFoundError as error:
-        near = get_close_matches(shown, [*HUB, "planted"], 1)
+        near = get_close_matches(shown, [*known, "planted"], 1)
         raise DataError(f"{name!r} is no file or folder here, and no dataset on the hub", file=shown,
             right=(f"did you mean {near[0]!r}? " if near else "") + _OFFLINE) from error
     except (OSError, ValueError, RuntimeError) as error:
@@ -662,26 +676,30 @@ def _anli_sets(config, split, shown):
     return _loaded(_anli(_from_hub(*HUB["anli"], shown), only, shown), shown, published=True), split
 
 # %% ../nbs/api/00_data.ipynb #46034cc2
-def _sets(source, split, names):
+def _planted():
+    from vbig.planted import planted_nli
+    return planted_nli()
+
+_PAIRS = _Reading("nli", _check, _rows, _pair_features, _in_form, HUB, _planted)
+
+def _sets(source, split, names, reading=_PAIRS):
     "({split: function that loads it}, the split asked for, whether the source is one file or Dataset) of a source."
-    if isinstance(source, Dataset | DatasetDict): return _loaded(source, "dataset", names), split, isinstance(source, Dataset)
+    if isinstance(source, Dataset | DatasetDict): return _loaded(source, "dataset", names, reading=reading), split, isinstance(source, Dataset)
     shown = os.fspath(source)
     name, _, config = shown.partition(":")
-    if shown == "planted":
-        from vbig.planted import planted_nli
-        return _loaded(planted_nli(), shown), split, False
-    if name == "anli": return *_anli_sets(config or None, split, shown), False
-    if shown in HUB: return _loaded(_from_hub(*HUB[shown], shown), shown, names, True), split, False
+    if shown == "planted": return _loaded(reading.planted(), shown, reading=reading), split, False
+    if name == "anli" and reading is _PAIRS: return *_anli_sets(config or None, split, shown), False
+    if shown in reading.hub: return _loaded(_from_hub(*reading.hub[shown], shown, reading.hub), shown, names, True, reading), split, False
     path = Path(shown).expanduser()
-    if path.is_dir(): return _folder(path, shown, names), split, False
+    if path.is_dir(): return _folder(path, shown, names, reading), split, False
     if path.exists():
         if not _ending(path): raise DataError("a kind of file that is not known", file=shown, right=f"a name that ends in {', '.join(ENDINGS)}")
         own = _split_name(_stem(path)) or "train"
-        return {own: partial(_read_file, path, shown, own, names)}, split, True
+        return {own: partial(_read_file, path, shown, own, names, reading)}, split, True
     hub_id = re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", name)
     if _ending(path) or path.suffix == ".gz" or not hub_id:
         raise _missing(path, shown)
-    return _loaded(_from_hub("nyu-mll/glue" if name == "glue" else name, config or None, shown), shown, names, True), split, False
+    return _loaded(_from_hub("nyu-mll/glue" if name == "glue" else name, config or None, shown, reading.hub), shown, names, True, reading), split, False
 
 def _missing(path, shown):
     here = path.parent
@@ -699,10 +717,13 @@ def load_nli(
     label_names: Sequence[str] | None = None, # what integer labels mean, where they are not 0 entailment, 1 neutral, 2 contradiction
 ) -> DatasetDict | Dataset: # a Dataset for one file or one split; premise, hypothesis, label 0..2, and the source's other columns
     "Load labelled pairs into one form, checked row by row; raises DataError naming file, line, text and what would be right."
+    return _load(source, split, max_samples, seed, None if label_names is None else _checked_names(label_names), _PAIRS)
+
+def _load(source, split, max_samples, seed, names, reading):
+    "The splits of a source, checked, sampled, in form."
     if max_samples is not None and (isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 1):
         raise ValueError(f"max_samples={max_samples!r}: a number of rows, at least 1, or None for all")
-    names = None if label_names is None else _checked_names(label_names)
-    sets, split, single = _sets(source, split, names)
+    sets, split, single = _sets(source, split, names, reading)
     wanted = [_pick(sets, split, _shown(source))] if split is not None else list(sets)
     loaded = {name: part for name in wanted if (part := _unless_unlabelled(sets[name], len(wanted) > 1)) is not None}
     if not loaded: raise DataError("no split has labels", file=_shown(source), text=", ".join(wanted), right="at least one labelled split")
@@ -773,10 +794,11 @@ class _Collator:
     tokenizer: PreTrainedTokenizerBase
     token_columns: tuple[str, ...] = ()
     pad_to_multiple_of: int | None = None
+    labels: tuple[str, ...] = ("label", "labels", "label_ids")
 
     def __call__(self, examples): # list of dicts -> dict of tensors [B,T], labels [B]
         if "input_ids" not in examples[0]: raise ValueError(f"no input_ids in {', '.join(examples[0])}: tokenise with tokenize_nli first")
-        names = [n for n in (*self.tokenizer.model_input_names, "special_tokens_mask", "label", "labels", "label_ids") if n in examples[0]]
+        names = [n for n in (*self.tokenizer.model_input_names, "special_tokens_mask", *self.labels) if n in examples[0]]
         pad = DataCollatorWithPadding(self.tokenizer, pad_to_multiple_of=self.pad_to_multiple_of)
         batch = dict(pad([{n: example[n] for n in names} for example in examples]))
         for name in self.token_columns: batch[name] = self._column(examples, name, batch["input_ids"].shape[1])

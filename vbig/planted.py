@@ -16,7 +16,7 @@ from numbers import Integral, Real
 import torch
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Sequence as ListOf, Value
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import ElectraConfig, ElectraForSequenceClassification, PreTrainedTokenizerFast
+from transformers import ElectraConfig, ElectraForSequenceClassification, ElectraPreTrainedModel, PreTrainedTokenizerFast
 
 from .data import LABELS
 
@@ -192,9 +192,10 @@ def planted_vocabulary() -> list[str]: # special tokens, the grammar's words, th
 # %% ../nbs/api/01_planted.ipynb #a2dc0fcd
 def tiny_tokenizer(
     max_length: int = 128, # longest input, in tokens
+    words: Sequence[str] = (), # words beside those of the grammar that are tokens of their own, in lower case
 ) -> PreTrainedTokenizerFast: # lower-casing WordPiece: [CLS] premise [SEP] hypothesis [SEP], with token types and offsets
     "A tokenizer built on the spot over the grammar's closed vocabulary."
-    vocabulary = {token: i for i, token in enumerate(planted_vocabulary())}
+    vocabulary = {token: i for i, token in enumerate(dict.fromkeys([*planted_vocabulary(), *words]))}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -234,18 +235,21 @@ def tiny_model(
     num_heads: int = 8, # attention heads a layer
     dropout: float = 0.0, # on hidden states and attention; 0 trains fastest from scratch
     max_length: int = 128, # longest input, in tokens
-) -> tuple[ElectraForSequenceClassification, PreTrainedTokenizerFast]: # untrained model in training mode, and its tokenizer
-    "A small ELECTRA for three-way classification and its tokenizer, built from configuration."
-    tokenizer = tiny_tokenizer(max_length)
+    words: Sequence[str] = (), # more words of the tokenizer, see `tiny_tokenizer`
+    head: type[ElectraPreTrainedModel] = ElectraForSequenceClassification, # what is built upon the encoder
+    labels: Sequence[str] = LABELS, # names of the outputs
+) -> tuple[ElectraPreTrainedModel, PreTrainedTokenizerFast]: # untrained model in training mode, and its tokenizer
+    "A small ELECTRA for three-way classification (or another `head`) and its tokenizer, built from configuration."
+    tokenizer = tiny_tokenizer(max_length, words)
     config = ElectraConfig(
         vocab_size=len(tokenizer), embedding_size=hidden_size, hidden_size=hidden_size, num_hidden_layers=num_layers,
         num_attention_heads=num_heads, intermediate_size=4 * hidden_size, max_position_embeddings=max_length,
         hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout, classifier_dropout=dropout,
         initializer_range=0.1, pad_token_id=tokenizer.pad_token_id,
-        id2label=dict(enumerate(LABELS)), label2id={label: i for i, label in enumerate(LABELS)})
+        id2label=dict(enumerate(labels)), label2id={label: i for i, label in enumerate(labels)})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = ElectraForSequenceClassification(config)
+        model = head(config)
         _relate_words(model.get_input_embeddings().weight, tokenizer)
     for layer in model.electra.encoder.layer: _start_mimetic(layer.attention)
     return model.train(), tokenizer
