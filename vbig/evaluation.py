@@ -430,7 +430,7 @@ def example_values(
     if by == "overlap": return frame.apply(_overlap, axis=1).astype(float).rename(by)
     if by in (lengths := {"length": ("premise", "hypothesis"), "premise_length": ("premise",), "hypothesis_length": ("hypothesis",)}):
         return sum(frame[c].map(lambda t: len(_words(t))) for c in lengths[by]).rename(by)
-    if by == "class": return class_names(frame)
+    if by == "class": return pd.Series(pd.Categorical(class_names(frame), TWO_WAY_LABELS if is_two_way(frame) else LABELS), index=frame.index, name=by)
     raise ValueError(f"by={by!r}: not a column ({', '.join(frame.columns)}) nor one of length, premise_length, hypothesis_length, overlap, confidence, class")
 
 def class_names(
@@ -676,7 +676,7 @@ def slices(
 ) -> dict[str, pd.Index]:  # name -> index of its rows; "all" first
     "The parts of a set: all, each class, each value of a column; heuristics by class, as HANS is scored."
     names, parts = class_names(frame), {"all": frame.index}
-    if names.nunique() > 1: parts |= {f"class: {c}": names.index[names == c] for c in dict.fromkeys(names.sort_values())}
+    if names.nunique() > 1: parts |= {f"class: {c}": names.index[names == c] for c in dict.fromkeys(names[frame["label"].sort_values(kind="stable").index])}
     for column in (c for c in SLICES if c in frame) if by is None else by:
         if column not in frame: raise ValueError(f"no column {column!r} to split by: the predictions have {', '.join(frame.columns)}")
         keys = frame[column].dropna().astype(str)

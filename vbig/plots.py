@@ -59,6 +59,11 @@ def _series(names: Sequence[str]) -> dict[str, dict]:
     palette = sns.color_palette("colorblind", max(len(names), 1))
     return {name: {"color": palette[i], "marker": MARKERS[i % len(MARKERS)], "markersize": 4, "linewidth": 1.2} for i, name in enumerate(names)}
 
+def _label_names(labels: pd.Series) -> list[str]:
+    "The labels there are, in the order of the task, so that a label has the same colour in every figure."
+    there = [str(l) for l in labels.unique()]
+    return sorted(there, key=lambda l: (LABELS.index(l) if l in LABELS else len(LABELS), l))
+
 def _named(predictions: Any) -> dict[str, pd.DataFrame]:
     "Predictions of one or several models as name -> frame."
     items = predictions if isinstance(predictions, Mapping) else {"": predictions}
@@ -108,7 +113,7 @@ def _pieces(attribution: Any) -> list[tuple[str, list[tuple[str, float]]]]:
     scores, segment = np.asarray(attribution.scores, dtype=float), list(attribution.segment)
     if not len(texts) == len(scores) == len(segment):
         raise ValueError(f"{len(texts)} texts, {len(scores)} scores and {len(segment)} segments: they must be as many")
-    return [(name, [(str(t), float(s)) for t, s, g in zip(texts, scores, segment) if g == i]) for i, name in enumerate(("premise", "hypothesis"))]
+    return [(name, [(str(t), float(s)) for t, s, g in zip(texts, scores, segment) if g == i]) for i, name in enumerate(getattr(attribution, "sides", ("premise", "hypothesis")))]
 
 def _limit(attributions: Sequence[Any]) -> float:
     "The largest absolute score of several attributions: the end of their common colour scale."
@@ -398,9 +403,9 @@ def plot_error_by_length(
     for i, (name, style) in enumerate(_series(list(tables)).items()):
         table = tables[name].set_index("group").reindex(groups)
         x = np.arange(len(groups)) + (i - (len(tables) - 1) / 2) * 0.15
-        ax.errorbar(x, table["error"], [table["error"] - table["low"], table["high"] - table["error"]], label=_wrapped(name), capsize=2, elinewidth=.8, **style)
+        ax.errorbar(x, table["error"], [table["error"] - table["low"], table["high"] - table["error"]], label=_wrapped(name), capsize=2, elinewidth=.8, **style | ({} if "middle" in table else {"linestyle": ""}))
     counts = next(iter(tables.values())).set_index("group").reindex(groups)["n"]
-    ax.set_xticks(range(len(groups)), [f"{_wrapped(g, 12, 2)}\nn={n:,.0f}" for g, n in zip(groups, counts.fillna(0))], fontsize=6)
+    ax.set_xticks(range(len(groups)), [f"{_wrapped(g, 14, 2)}\nn={n:,.0f}" for g, n in zip(groups, counts.fillna(0))], fontsize=6)
     ax.set_ylim(bottom=0)
     _words_on(ax, xlabel={"length": "words in premise and hypothesis", "overlap": "share of hypothesis words in the premise"}.get(by, str(getattr(by, "__name__", by)).replace("_", " ")), ylabel="error rate")
     _legend(ax)
@@ -471,7 +476,7 @@ def plot_artifacts(
     ax = _axes(ax, width, 3.2)
     quiet = frame[~frame["significant"].astype(bool)]
     ax.plot(quiet["count"], quiet["share"], ".", color="0.75", markersize=2, label="others", zorder=1)
-    for name, style in _series([str(l) for l in frame["label"].unique()]).items():
+    for name, style in _series(_label_names(frame["label"])).items():
         rows = frame[frame["significant"].astype(bool) & (frame["label"].astype(str) == name)]
         ax.plot(rows["count"], rows["share"], linestyle="", label=name, **style | {"linewidth": 0, "markersize": 3.5})
     named = frame[frame["significant"].astype(bool)].sort_values("z", ascending=False).head(n_names)
@@ -526,10 +531,10 @@ def plot_by_label(
     frame = _table(table, "label", *properties)
     figure, axes = _figure(1, len(properties), width, 2.4, sharey=True)
     for ax, (column, name) in zip(axes, properties.items()):
-        for i, (label, style) in enumerate(_series(list(dict.fromkeys(frame["label"].astype(str)))).items()):
+        for i, (label, style) in enumerate(_series(_label_names(frame["label"])).items()):
             share = frame.loc[frame["label"].astype(str) == label, column].value_counts(normalize=True).sort_index().cumsum()
             ax.step(share.index, share, where="post", label=_wrapped(label), color=style["color"], linestyle=_DASHES[i % 4], linewidth=1.4)
         ax.set(ylim=(0, 1.02), xlim=(frame[column].min(), frame[column].quantile(.995) + 1e-9))
-        _words_on(ax, xlabel=name, ylabel="share of pairs, at most x" if ax is axes[0] else "")
+        _words_on(ax, xlabel=_wrapped(name, 28), ylabel="share of pairs, at most x" if ax is axes[0] else "")
     _legend(axes[-1], loc="lower right")
     return figure

@@ -30,11 +30,15 @@ def figure_html(
     return Markup('<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption></figure>').format(caption, data, caption)
 
 # %% ../nbs/api/10_report.ipynb #fa19c7c3
-def _cell(value, digits):
-    "One table cell: numbers with `digits` digits, nothing as a dash, text escaped."
-    if value is None or (not isinstance(value, str) and pd.isna(value)): return Markup('<td class="number">–</td>')
-    if isinstance(value, bool) or not isinstance(value, (int, float)): return Markup("<td>{}</td>").format(value)
-    return Markup('<td class="number">{}</td>').format(value if isinstance(value, int) else f"{value:.{digits}f}")
+def _cell(value, digits, number):
+    "One table cell: numbers with `digits` digits, nothing as a dash, text escaped; a column of numbers stands to the right."
+    if value is None or (not isinstance(value, str) and pd.isna(value)): value = "–"
+    elif not isinstance(value, bool) and isinstance(value, (int, float)): value = f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
+    return Markup('<td class="number">{}</td>' if number else "<td>{}</td>").format(value)
+
+def _is_number(column):
+    "Whether a column holds numbers only, apart from gaps."
+    return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in column.dropna().tolist())
 
 
 def table_html(
@@ -44,8 +48,9 @@ def table_html(
 )->Markup: # a `<table>` element that scrolls sideways on a small screen
     "A pandas frame as an HTML table, every text escaped."
     if frame.index.name: frame = frame.reset_index()
-    head = Markup("").join(Markup("<th>{}</th>").format(c) for c in frame.columns)
-    rows = (Markup("").join(_cell(getattr(v, "item", lambda v=v: v)(), digits) for v in row) for row in frame.itertuples(index=False))
+    numbers = [_is_number(frame.iloc[:, i]) for i in range(frame.shape[1])]
+    head = Markup("").join(Markup('<th class="number">{}</th>' if n else "<th>{}</th>").format(c) for c, n in zip(frame.columns, numbers))
+    rows = (Markup("").join(_cell(getattr(v, "item", lambda v=v: v)(), digits, n) for v, n in zip(row, numbers)) for row in frame.itertuples(index=False))
     body = Markup("").join(Markup("<tr>{}</tr>").format(r) for r in rows)
     note = Markup('<p class="caption">{}</p>').format(caption) if caption else ""
     return Markup('<div class="table"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}').format(head, body, note)
@@ -61,7 +66,7 @@ h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(-
 figure { margin: 1.5rem 0; } img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
 figcaption, .caption, footer { font-size: .9rem; opacity: .8; } .table { overflow-x: auto; margin-top: 1rem; }
 table { border-collapse: collapse; } th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; } tbody tr:hover { background: var(--soft); }
+.number, th.number { text-align: right; font-variant-numeric: tabular-nums; } tbody tr:hover { background: var(--soft); }
 pre { overflow-x: auto; background: var(--soft); padding: .6rem; border-radius: 4px; } footer { margin-top: 3rem; }
 </style></head><body>
 <h1>{{ title }}</h1>

@@ -8,10 +8,10 @@ __all__ = ['METRIC_NAMES', 'PROPERTIES', 'prediction_file', 'model_names', 'comp
            'duplicates', 'pair_properties', 'property_table', 'one_text_alone', 'Diagnosis', 'diagnose',
            'diagnosis_verdict', 'DiagnosisReport', 'diagnose_report']
 
-# %% ../nbs/api/10b_verdicts.ipynb #ed2abed8
+# %% ../nbs/api/10b_verdicts.ipynb #9ca4d73f
 import hashlib, json
 from pathlib import Path
-from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,8 +23,8 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
 from .artifacts import above_majority, artifact_weights, corrected, hypothesis_only, label_statistics
-from .data import DataError, data_report, load_nli, provenance, replacing
-from .evaluation import METRICS, Comparison, class_names, compare, example_values, interval_text, is_two_way, mcnemar, read_predictions, score_predictions, slices
+from .data import LABELS, DataError, data_report, load_nli, provenance, replacing
+from .evaluation import TWO_WAY_LABELS, Comparison, class_names, compare, example_values, interval_text, is_two_way, mcnemar, read_predictions, score_predictions, slices
 from .plots import plot_artifacts, plot_by_label, plot_confusion_matrices, plot_error_by_length, plot_reliability
 from .report import figure_html, table_html, write_report
 
@@ -204,7 +204,11 @@ def _files(frames: Mapping[str, pd.DataFrame], files: Sequence[Path]) -> Any:
     digest = [hashlib.sha256(f.read_bytes()).hexdigest()[:16] for f in files]
     return table_html(pd.DataFrame({"model": list(frames), "file": ["/".join(f.resolve().parts[-2:]) for f in files], "pairs": [len(f) for f in frames.values()], "sha256 begins": digest}))
 
-# %% ../nbs/api/10b_verdicts.ipynb #64668f87
+# %% ../nbs/api/10b_verdicts.ipynb #1edab3ad
+def _in_order(names: Iterable[str]) -> list[str]:
+    "Class names in the order of the task."
+    return [n for n in (*LABELS, TWO_WAY_LABELS[1]) if n in set(names)]
+
 def split_table(
     splits: Mapping[str, Any],  # name -> `datasets.Dataset`
 ) -> pd.DataFrame:  # a row a split: split, pairs, share of each label, dropped rows
@@ -215,7 +219,7 @@ def split_table(
         shares = class_names(frame).value_counts(normalize=True)
         try: dropped = data_report(data)["dropped"]
         except ValueError: dropped = {}
-        rows.append({"split": name, "pairs": len(frame)} | {label: float(shares.get(label, 0.)) for label in sorted(shares.index)} | {"dropped": ", ".join(f"{n:,} ({why})" for why, n in dropped.items()) or "none"})
+        rows.append({"split": name, "pairs": len(frame)} | {label: float(shares.get(label, 0.)) for label in _in_order(shares.index)} | {"dropped": ", ".join(f"{n:,} ({why})" for why, n in dropped.items()) or "none"})
     return pd.DataFrame(rows)
 
 # %% ../nbs/api/10b_verdicts.ipynb #c18f6bc5
@@ -240,7 +244,7 @@ def duplicates(
         for what, column in (("pair stands in train too", "pair"), ("premise stands in train too", "premise")): count(what, name, frames[name][column].isin(set(frames["train"][column])))
     return pd.DataFrame(rows)
 
-# %% ../nbs/api/10b_verdicts.ipynb #7eff8fd2
+# %% ../nbs/api/10b_verdicts.ipynb #97e7d232
 PROPERTIES = {"premise_length": "words in the premise", "hypothesis_length": "words in the hypothesis", "overlap": "share of hypothesis words that stand in the premise"}
 
 def pair_properties(
@@ -256,7 +260,7 @@ def property_table(
     "Means by label, and how much of a property goes with the label."
     rows = []
     for column, name in PROPERTIES.items():
-        groups = {label: g.to_numpy(dtype=float) for label, g in properties.groupby("label")[column]}
+        groups = {label: properties.loc[properties["label"] == label, column].to_numpy(dtype=float) for label in _in_order(properties["label"])}
         means = {label: f"{g.mean():.2f} ± {1.96 * g.std(ddof=1) / np.sqrt(len(g)):.2f}" if len(g) > 1 else f"{g.mean():.2f}" for label, g in groups.items()}
         rows.append({"property": name} | means | {"epsilon²": _epsilon(list(groups.values()))})
     return pd.DataFrame(rows)
@@ -374,11 +378,11 @@ def diagnose_report(
     page = write_report(Path(output_dir) / "report.html", f"What gives the label away: {name}", _diagnosis_sections(found, words.name), lead=found.verdict[0], provenance=provenance())
     return DiagnosisReport(found, page, words)
 
-# %% ../nbs/api/10b_verdicts.ipynb #722168ce
+# %% ../nbs/api/10b_verdicts.ipynb #ec21a6aa
 def _diagnosis_sections(found: Diagnosis, weights: str) -> list:
     "Headings and parts of the page."
     alone = found.alone.assign(accuracy=[None if pd.isna(r.accuracy) else f"{r.accuracy:.3f} [{r.accuracy_low:.3f}, {r.accuracy_high:.3f}]" for r in found.alone.itertuples()],
-                               p=[None if v is None or pd.isna(v) else f"{v:.2g}" for v in found.alone["p"]]).drop(columns=["accuracy_low", "accuracy_high"]).rename(columns={"majority": "most frequent label"})
+                               p=[None if pd.isna(v) else f"{v:.2g}" if v > 1e-300 else "below 1e-300" for v in found.alone["p"]]).drop(columns=["accuracy_low", "accuracy_high"]).rename(columns={"majority": "most frequent label"})
     figure = figure_html(plot_by_label(found.properties, PROPERTIES), "Lengths and overlap by label: the share of pairs with at most so many words, or so large an overlap. Where the lines lie on each other, the property says nothing about the label.")
     plt.close("all")
     use = f"The weights of the words are in {weights}. Training with a price on attribution to them: vbig train --ig_mode artifact_mass --artifact_words {weights}" if found.weights else "There is no word to put a price on: the file of weights is empty."
