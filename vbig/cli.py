@@ -136,27 +136,32 @@ def _train(words):
     result = train_run(run, args, progress=not args.disable_tqdm)
     if args.process_index == 0: _print_metrics(result["metrics"], args.output_dir, result["seconds"])
 
-def _interval(metrics, name):
+def _interval(metrics, name, digits=4):
     "A metric with its interval, or why it has no value."
     if metrics[name] is None: return f"undefined ({metrics[name + '_undefined']})"
-    return f"{metrics[name]:.4f}" + (f" [{metrics[name + '_low']:.4f}, {metrics[name + '_high']:.4f}]" if f"{name}_low" in metrics else "")
+    return f"{metrics[name]:.{digits}f}" + (f" [{metrics[name + '_low']:.{digits}f}, {metrics[name + '_high']:.{digits}f}]" if f"{name}_low" in metrics else "")
 
 def _print_metrics(metrics, folder, seconds=None):
     "A table of the main metrics by set, and where the files are."
     import pandas as pd
-    rows = {name: {k: _interval(m, k) for k in ("accuracy", "f1_macro", "roc_auc_macro_ovr", "nll", "ece")} | {"pairs": m["n"]} for name, m in metrics.items()}
+    kinds = [f"{k}{kind}" for kind in ("", "_has_answer", "_no_answer") for k in ("exact_match", "f1")]
+    rows = {name: {k: _interval(m, k, 1) for k in kinds if k in m} | {"questions": m["n"]} if "exact_match" in m else
+            {k: _interval(m, k) for k in ("accuracy", "f1_macro", "roc_auc_macro_ovr", "nll", "ece")} | {"pairs": m["n"]} for name, m in metrics.items()}
     if rows: print("\n" + pd.DataFrame(rows).to_string(), flush=True)
     print(("" if seconds is None else f"\ntrained in {seconds:.0f} s") + (f"\nwritten to {folder}" if folder else ""), flush=True)
 
 # %% ../nbs/api/13_cli.ipynb #82ab905a
 def _evaluate_parser():
     parser = argparse.ArgumentParser("vbig evaluate", description="Score a trained model on any data set, with 95 % bootstrap intervals.", allow_abbrev=False)
+    parser.add_argument("--task", choices=["nli", "qa"], default="nli", help="pairs, or questions about contexts (default: %(default)s)")
     parser.add_argument("--model_path", "--model", required=True, help="a folder written by `vbig train`, or a hub id")
     parser.add_argument("--dataset", required=True, nargs="+", help="one or several: names, hub ids or paths, as for `vbig train`")
     parser.add_argument("--split", help="split to use (default: validation splits, else test, else what there is)")
-    parser.add_argument("--max_eval_samples", type=int, help="use so many pairs, drawn with --seed")
-    parser.add_argument("--max_length", type=int, default=128, help="tokens a pair (default: %(default)s)")
-    parser.add_argument("--per_device_eval_batch_size", type=int, default=64, help="pairs a batch (default: %(default)s)")
+    parser.add_argument("--max_eval_samples", type=int, help="use so many pairs or questions, drawn with --seed")
+    parser.add_argument("--max_length", type=int, help="tokens a pair (default: 128), or a window of a context (default: 384, or what the model takes)")
+    parser.add_argument("--doc_stride", type=int, help="qa: tokens that neighbouring windows share (default: a third of --max_length)")
+    parser.add_argument("--null_threshold", type=float, default=0.0, help="qa: by how much the score of no answer must exceed that of the best span (default: %(default)s)")
+    parser.add_argument("--per_device_eval_batch_size", type=int, default=64, help="pairs or windows a batch (default: %(default)s)")
     parser.add_argument("--output_dir", help="where eval_metrics.json and eval_predictions.jsonl go (default: print only)")
     parser.add_argument("--seed", type=int, default=0, help="of --max_eval_samples (default: %(default)s)")
     return parser
@@ -166,16 +171,22 @@ def _evaluate(words):
     "`vbig evaluate`."
     parser = _evaluate_parser()
     args = parser.parse_args(words)
-    from vbig.runs import evaluate_set
-    from vbig.trainer import load_model
+    from vbig.runs import RunArguments, evaluate_set
     _quiet(datasets=False)
     sets = {}
     for source in args.dataset: sets |= _sets(source, args, several=len(args.dataset) > 1)
-    model, tokenizer = load_model(args.model_path)
-    model.to(_device())
-    metrics = {name: evaluate_set(model, tokenizer, data, args.output_dir, name="" if len(sets) == 1 else name, max_length=args.max_length,
-                                  batch_size=args.per_device_eval_batch_size, extra={"model": os.path.basename(args.model_path.rstrip("/")), "set": name}) for name, data in sets.items()}
+    model, tokenizer = _trained(args.model_path, args.task)
+    options = RunArguments(task=args.task, max_length=args.max_length, doc_stride=args.doc_stride).options(tokenizer) | (dict(task="qa", null_threshold=args.null_threshold) if args.task == "qa" else {})
+    metrics = {name: evaluate_set(model, tokenizer, data, args.output_dir, name="" if len(sets) == 1 else name, batch_size=args.per_device_eval_batch_size,
+                                  extra={"model": os.path.basename(args.model_path.rstrip("/")), "set": name}, **options) for name, data in sets.items()}
     _print_metrics(metrics, args.output_dir)
+
+def _trained(path, task):
+    "A model for the task on the device where it runs; one without an output layer for questions is refused."
+    from vbig.trainer import has_head, load_model
+    model, tokenizer = load_model(path, task=task)
+    if task == "qa" and not has_head(model.config, task): raise ValueError(f"{path} was not trained to answer questions: train it with `vbig train --task qa --model {os.path.basename(path)}`")
+    return model.to(_device()), tokenizer
 
 def _device():
     "The accelerator where there is one."
@@ -188,8 +199,9 @@ def _sets(source, args, several=False):
     from pathlib import Path
 
     from vbig.data import load_nli
+    from vbig.qa import load_qa
     from vbig.runs import _validation_names
-    data = load_nli(source, split=args.split)
+    data = (load_qa if args.task == "qa" else load_nli)(source, split=args.split)
     splits = data if isinstance(data, dict) else {args.split or "": data}
     if not args.split: splits = {n: splits[n] for n in (_validation_names(splits) or list(splits))}
     few = lambda d: d if args.max_eval_samples is None or args.max_eval_samples >= len(d) else d.shuffle(seed=args.seed).select(range(args.max_eval_samples))
@@ -202,14 +214,17 @@ def _attribute_parser():
     parser.add_argument("--model_path", "--model", required=True, help="a folder written by `vbig train`, or a hub id")
     parser.add_argument("--premise", help="text of the premise")
     parser.add_argument("--hypothesis", help="text of the hypothesis")
-    parser.add_argument("--input_file", help="many pairs instead: any file that `vbig train --dataset` reads")
-    parser.add_argument("--target_label", default="predicted", help="entailment, neutral, contradiction, 0 to 2, predicted, or label (the gold label of --input_file) (default: %(default)s)")
+    parser.add_argument("--question", help="text of a question (instead of a pair), for a model of --task qa")
+    parser.add_argument("--context", help="text that it is asked about")
+    parser.add_argument("--task", choices=["nli", "qa"], help="what --input_file holds (default: nli)")
+    parser.add_argument("--input_file", help="many pairs or questions instead: any file that `vbig train --dataset` reads")
+    parser.add_argument("--target_label", default="predicted", help="entailment, neutral, contradiction, 0 to 2, predicted, or label (the gold label, or answer, of --input_file); of questions the span: predicted or label (default: %(default)s)")
     parser.add_argument("--unit", choices=["token", "word"], default="word", help="(default: %(default)s)")
     parser.add_argument("--n_steps", type=int, default=10, help="path nodes; for adaptive, those to start with (default: %(default)s)")
     parser.add_argument("--method", default="adaptive", help="quadrature rule: adaptive, or one of Captum's names such as riemann_middle (default: %(default)s)")
     parser.add_argument("--baseline", default="zero", help="zero, pad or mask (default: %(default)s)")
     parser.add_argument("--tolerance", type=float, default=0.02, help="relative completeness gap above which a pair is flagged (default: %(default)s)")
-    parser.add_argument("--max_length", type=int, default=128, help="tokens a pair (default: %(default)s)")
+    parser.add_argument("--max_length", type=int, help="tokens a pair (default: 128), or a window of a context (default: 384, or what the model takes)")
     parser.add_argument("--output_file", help=".png .pdf .svg (picture), .html (page), .json, or .jsonl (one line a pair) (default: print)")
     return parser
 
@@ -222,17 +237,31 @@ def _attribute(words):
     from pathlib import Path
     parser = _attribute_parser()
     args = parser.parse_args(words)
-    premises, hypotheses, labels = _pairs(args, parser)
+    asked = args.task == "qa" or args.question is not None or args.context is not None
+    first, second, labels = (_asked if asked else _pairs)(args, parser)
     suffix = Path(args.output_file).suffix.lower() if args.output_file else ""
     if suffix and suffix not in FORMATS: parser.error(f"--output_file {args.output_file}: the ending must be one of {' '.join(FORMATS)}")
-    if suffix in (".png", ".pdf", ".svg") and len(premises) > MOST: parser.error(f"{len(premises)} pairs do not fit into one picture (at most {MOST}): use .html or .jsonl")
+    if suffix in (".png", ".pdf", ".svg") and len(first) > MOST: parser.error(f"{len(first)} pairs do not fit into one picture (at most {MOST}): use .html or .jsonl")
     from vbig.attribution import attribute
-    from vbig.trainer import load_model
+    from vbig.qa import attribute_qa
     _quiet()
-    model, tokenizer = load_model(args.model_path)
-    found = attribute(model.to(_device()), tokenizer, premises, hypotheses, **_target(args, labels), unit=args.unit, n_steps=args.n_steps,
-                      method=args.method, baseline=args.baseline, tolerance=args.tolerance, max_length=args.max_length)
+    model, tokenizer = _trained(args.model_path, "qa" if asked else "nli")
+    options = dict(unit=args.unit, n_steps=args.n_steps, method=args.method, baseline=args.baseline, tolerance=args.tolerance)
+    found = (attribute_qa(model, tokenizer, first, second, target=args.target_label, max_length=args.max_length, **options) if asked else
+             attribute(model, tokenizer, first, second, **_target(args, labels), max_length=args.max_length or 128, **options))
     _show(found, args.output_file, suffix)
+
+def _asked(args, parser):
+    "Questions (a set, for --input_file) and contexts."
+    single = args.question is not None, args.context is not None
+    if args.premise is not None or args.hypothesis is not None: parser.error("--question and --context stand instead of --premise and --hypothesis")
+    if args.input_file and any(single): parser.error("--input_file stands instead of --question and --context")
+    if not args.input_file:
+        if not all(single): parser.error("--question and --context, or --task qa and --input_file, are needed")
+        return [args.question], [args.context], None
+    from vbig.qa import load_qa
+    data = load_qa(args.input_file)
+    return data[next(iter(data))] if isinstance(data, dict) else data, None, None
 
 def _pairs(args, parser):
     "Premises, hypotheses and (from a file) labels."
@@ -260,9 +289,9 @@ def _target(args, labels):
 
 def _text(found):
     "One attribution as text: a line for each part of the pair, and what the model said."
-    probabilities = ", ".join(f"{name} {p:.2f}" for name, p in found.probabilities.items())
+    probabilities = ", ".join(f"{name} {p:.2f}" for name, p in list(found.probabilities.items())[:5])
     lines = [f"predicted {found.predicted} ({probabilities}); attributed: {found.target}; gap {found.delta:+.3f}"]
-    for i, name in enumerate(("premise", "hypothesis")):
+    for i, name in enumerate(getattr(found, "sides", ("premise", "hypothesis"))):
         lines.append(f"  {name:<10} " + "  ".join(f"{t} {s:+.2f}" for t, s, g in zip(found.tokens, found.scores, found.segment) if g == i))
     return "\n".join(lines)
 
