@@ -222,7 +222,7 @@ def split_table(
         rows.append({"split": name, "pairs": len(frame)} | {label: float(shares.get(label, 0.)) for label in _in_order(shares.index)} | {"dropped": ", ".join(f"{n:,} ({why})" for why, n in dropped.items()) or "none"})
     return pd.DataFrame(rows)
 
-# %% ../nbs/api/10b_verdicts.ipynb #c18f6bc5
+# %% ../nbs/api/10b_verdicts.ipynb #d793cdf1
 def _key(texts: Iterable[str]) -> pd.Series:
     "Texts without case, outer punctuation and repeated white space, to find the same one again."
     return pd.Series(list(texts), dtype=str).str.casefold().str.split().str.join(" ").str.strip(" .!?,;:\"'")
@@ -235,7 +235,7 @@ def duplicates(
     rows = []
     def count(what, split, mask):
         example = frames[split].loc[mask].head(1)
-        text = " | ".join(example[["premise", "hypothesis"]].iloc[0]) if len(example) else None
+        text = " | ".join(example[["premise", "hypothesis"]].iloc[0]) if len(example) else ""
         rows.append({"what": what, "split": split, "rows": int(mask.sum()), "share": float(mask.mean()), "example": text})
     for name, f in frames.items():
         count("copies of an earlier pair", name, f["pair"].duplicated())
