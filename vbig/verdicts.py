@@ -291,7 +291,7 @@ def one_text_alone(
     logits[:, kept] = np.log(np.maximum(found, 1e-9))
     return above_majority(logits, dataset)
 
-# %% ../nbs/api/10b_verdicts.ipynb #f5b4105c
+# %% ../nbs/api/10b_verdicts.ipynb #eba8c1df
 class Diagnosis(NamedTuple):
     "What a data set gives away."
     verdict: list  # sentences
@@ -302,6 +302,7 @@ class Diagnosis(NamedTuple):
     duplicates: pd.DataFrame  # of `duplicates`
     weights: dict  # word -> weight, for `artifact_mass`
 
+# %% ../nbs/api/10b_verdicts.ipynb #807acd3b
 def diagnose(
     splits: Any,  # `datasets.DatasetDict`, or one `Dataset`
     *,
