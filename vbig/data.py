@@ -805,6 +805,8 @@ class _Collator:
         return batch
 
     def _column(self, examples, name, length): # padded with zeros on the tokenizer's side
+        if any(name not in example for example in examples):
+            raise ValueError(f"no column {name!r} (of token_columns) in {', '.join(examples[0])}: tokenise with it, or leave it out; the Trainer drops columns that its mode does not need")
         rows = [torch.as_tensor(np.asarray(example[name])) for example in examples]
         for example, row in zip(examples, rows):
             if len(row) != len(example["input_ids"]):
