@@ -138,6 +138,7 @@ def check():
         problems += [f"{name}: fetched from elsewhere: {link}" for link in page.remote]
         if re.search(r"^\s*:::", text, re.M): problems.append(f"{name}: shows ':::'")
         if re.search(r"\\[(\[].*?\\[)\]]|\$\$", text, re.S): problems.append(f"{name}: shows LaTeX")
+        if re.search(r"\]\([^)\s]*\.ipynb", text): problems.append(f"{name}: shows a link's source")
         if "Traceback (most recent call last)" in path.read_text(encoding="utf-8"): problems.append(f"{name}: shows an error output")
     return problems
 
