@@ -319,6 +319,7 @@ def _answer(example, windows, logits, rows, n_best, max_answer_length):
             if place[0] < place[1] and (place not in spans or score > spans[place][0]): spans[place] = score, w, first, last
     return sorted(((score, *place, w, first, last) for place, (score, w, first, last) in spans.items()), key=lambda s: -s[0])[:n_best], null
 
+# %% ../nbs/api/09_qa.ipynb #235a3a8a
 def postprocess_qa(
     examples: Dataset, # from `load_qa`: id, context, answers
     windows: Dataset, # `tokenize_qa(examples, ...)`
@@ -368,6 +369,7 @@ def paragraphs(
     own = dict(zip(examples["id"], examples["context"]))
     return [own.get(name.split("-")[0], context) for name, context in zip(examples["id"], examples["context"])]
 
+# %% ../nbs/api/09_qa.ipynb #23ae78a7
 def qa_metrics(
     texts: Sequence[str], # the answer to each question; "" for none
     examples: Dataset, # with answers
@@ -522,6 +524,22 @@ def _as_span(found, row, window, example, prediction, unit, method, several):
     made.predicted = prediction["text"]
     return made
 
+# %% ../nbs/api/09_qa.ipynb #6405ebec
+def _unpadded(scores, lengths):
+    "Rows moved to the front, where padding stood there."
+    return torch.stack([row.roll(-(len(row) - n)) for row, n in zip(scores, lengths)])
+
+def _as_examples(questions, contexts, target):
+    "Questions and contexts as a set without answers, or the set itself."
+    if isinstance(questions, Dataset): return questions
+    if target == "label": raise ValueError("target='label' needs a set from load_qa: a bare question has no gold span")
+    if contexts is None: raise ValueError("a question needs its context")
+    questions, contexts = _check_texts(questions, contexts)
+    for text in (*questions, *contexts):
+        if not text.strip(): raise ValueError("a question or context is empty")
+    rows = [dict(id=str(i), context=c, question=q, answers=dict(text=[], answer_start=[])) for i, (q, c) in enumerate(zip(questions, contexts))]
+    return Dataset.from_list(rows, features=Features({**{n: Value("string") for n in _QA_NAMES[:3]}, "answers": _ANSWERS}))
+
 # %% ../nbs/api/09_qa.ipynb #a6e2be59
 def attribute_qa(
     model: PreTrainedModel, # a question-answering model
@@ -557,21 +575,6 @@ def attribute_qa(
         if tokenizer.padding_side == "left": attributed.scores = _unpadded(attributed.scores, [w["length"] for w in chosen[at:at + batch_size]])
         made += [_as_span(attributed, row, w, examples[w["example"]], found[w["example"]], unit, method, several[w["example"]] > 1) for row, w in enumerate(chosen[at:at + batch_size])]
     return made
-
-def _unpadded(scores, lengths):
-    "Rows moved to the front, where padding stood there."
-    return torch.stack([row.roll(-(len(row) - n)) for row, n in zip(scores, lengths)])
-
-def _as_examples(questions, contexts, target):
-    "Questions and contexts as a set without answers, or the set itself."
-    if isinstance(questions, Dataset): return questions
-    if target == "label": raise ValueError("target='label' needs a set from load_qa: a bare question has no gold span")
-    if contexts is None: raise ValueError("a question needs its context")
-    questions, contexts = _check_texts(questions, contexts)
-    for text in (*questions, *contexts):
-        if not text.strip(): raise ValueError("a question or context is empty")
-    rows = [dict(id=str(i), context=c, question=q, answers=dict(text=[], answer_start=[])) for i, (q, c) in enumerate(zip(questions, contexts))]
-    return Dataset.from_list(rows, features=Features({**{n: Value("string") for n in _QA_NAMES[:3]}, "answers": _ANSWERS}))
 
 # %% ../nbs/api/09_qa.ipynb #7a11422a
 def _window_columns(batch, dataset, needs, words, weights):
