@@ -133,7 +133,9 @@ def _train(words):
     from vbig.runs import settings, train_run
     _quiet(datasets=False)
     print(*(f"{k} = {v}" for k, v in settings(run, args).items()), sep="\n", flush=True)
+    import torch.distributed as dist
     result = train_run(run, args, progress=not args.disable_tqdm)
+    if dist.is_initialized(): dist.destroy_process_group()  # a process that ends with the group open can be aborted by its threads
     if args.process_index == 0: _print_metrics(result["metrics"], args.output_dir, result["seconds"])
 
 def _interval(metrics, name, digits=4):
