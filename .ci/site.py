@@ -72,6 +72,16 @@ def write_math(path):
     path.write_text(made, encoding="utf-8")
 
 
+def link_colab(source):
+    "Below the title of a notebook's page: a link that opens the notebook where it can be run."
+    path, config = docs / source.with_suffix(".html"), yaml.safe_load((root / "_quarto.yml").read_text(encoding="utf-8"))["website"]
+    if not path.exists(): return
+    place = f"{urlsplit(config['repo-url']).path.strip('/')}/blob/{config['repo-branch']}/{source.as_posix()}"
+    link = f'<p class="open-in"><a href="https://colab.research.google.com/github/{place}">Open in Colab</a></p>'
+    before, header, after = path.read_text(encoding="utf-8").partition('id="title-block-header"')
+    path.write_text(before + header + after.replace("</header>", link + "</header>", 1), encoding="utf-8")
+
+
 def build():
     "Process the notebooks and render them; returns the renderer's warnings."
     shutil.rmtree(docs, ignore_errors=True)
@@ -85,6 +95,8 @@ def build():
     if not (docs / "index.html").exists(): (docs / "index.html").write_text(home, encoding="utf-8")
     if command[0] != "quarto":
         for page in docs.rglob("*.html"): write_math(page)
+    for source in sources():
+        if setup(source): link_colab(source)
     said = [l for l in done.stderr.splitlines() if l.strip() and not any(known in l for known in ("output-file is not read", "html-math-method is ignored", "broken link"))]  # check() finds broken links in the pages
     return said if command[0] != "quarto" else []
 
@@ -93,6 +105,11 @@ def sources():
     "The notebooks that must become pages, relative to the top level."
     return sorted(p.relative_to(root) for p in (root / "nbs").rglob("*.ipynb")
                   if not any(part.startswith(("_", ".")) for part in p.relative_to(root).parts))
+
+
+def setup(source):
+    "True for a notebook with a cell that fetches what it needs on Colab."
+    return "google.colab" in (root / source).read_text(encoding="utf-8")
 
 
 def listed(entry):
@@ -130,6 +147,7 @@ def check():
     pages = {p.resolve(): Page(p.resolve()) for p in docs.rglob("*.html")}
     for source in sources():
         page = pages.get((docs / source.with_suffix(".html")).resolve())
+        if page and source.name != "index.ipynb" and not any("colab.research.google.com" in link for link in page.links): problems.append(f"{source}: no link to Colab on its page, or no cell that sets Colab up")
         if page and page.figures < captioned(source): problems.append(f"{source}: {captioned(source)} captions, {page.figures} figures on its page")
     for path, page in sorted(pages.items()):
         name, text = path.relative_to(docs), "".join(page.text)
