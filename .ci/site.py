@@ -16,14 +16,26 @@ import yaml
 from latex2mathml.converter import convert
 
 root = Path(__file__).resolve().parent.parent
-docs = root / "_docs"
+docs, proc = root / "_docs", root / "_proc"
+SIGNATURE = 76  # characters of a signature's line that a page in a window of 1,200 pixels shows
+FILE_SEARCH = """<script>if (location.protocol === "file:") {  // a page opened as a file may not fetch the index, but may run it
+  const get = window.fetch;
+  window.fetch = (what, ...more) => !String(what).endsWith("search.json") ? get(what, ...more) : new Promise((done, fail) => {
+    const script = document.createElement("script");
+    script.src = String(what).replace(/json$/, "js");
+    script.onload = () => done({ ok: true, status: 200, json: async () => window.searchEntries });
+    script.onerror = fail;
+    document.head.append(script);
+  });
+}</script>"""
 
 
 class Page(HTMLParser):
-    "Links, anchors, images without alternative text, and the words of one page."
+    "Links, anchors, images without alternative text, captions, signatures, and the words of one page."
     def __init__(self, path):
         super().__init__()
         self.path, self.links, self.ids, self.bare, self.text, self.skip, self.figures, self.remote = path, [], set(), [], [], 0, 0, []
+        self.captions, self.signatures, self.within = [], [], None
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
@@ -35,13 +47,18 @@ class Page(HTMLParser):
         fetched = attrs.get("src") if tag in ("script", "img") else attrs.get("href") if tag == "link" and attrs.get("rel") == "stylesheet" else None
         if urlsplit(fetched or "").netloc: self.remote.append(fetched)
         if tag == "img" and not (attrs.get("alt") or "").strip(): self.bare.append(attrs.get("src", "")[:60])
+        if tag in ("figcaption", "caption"): self.within = self.captions
+        if tag == "pre" and "python" in (names := (attrs.get("class") or "").split()) and "cell-code" not in names: self.within = self.signatures
+        if self.within is not None and tag in ("figcaption", "caption", "pre"): self.within.append("")
         if tag in ("script", "style", "pre", "code"): self.skip += 1
 
     def handle_endtag(self, tag):
         if tag in ("script", "style", "pre", "code"): self.skip -= 1
+        if tag in ("figcaption", "caption", "pre"): self.within = None
 
     def handle_data(self, data):
         if not self.skip: self.text.append(data)
+        if self.within is self.signatures or self.within is self.captions and not self.skip: self.within[-1] += data
 
 
 def process():
@@ -60,6 +77,65 @@ def process():
     nbdev.processors._do_eval = only_definitions
     os.chdir(root)
     proc_nbs(force=True, n_workers=0)
+    for path in proc.rglob("*.ipynb"): tidy(path)
+
+
+def fill(parts, room, joint):
+    "Join as many parts as fit, line by line."
+    lines = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(joint) + len(part) <= room: lines[-1] += joint + part
+        else: lines.append(part)
+    return lines
+
+
+def signature(block):
+    """A signature as nbdev writes it, made readable.
+
+    The Markdown of links and names, which code does not show, is left out; so are the modules of types; a class is called
+    one; starred parameters have their stars; long lines are wrapped."""
+    made = re.sub(r"\[(`?[^`\]\n]+`?)\]\(\w+:[^)\s]*\)", r"\1", block.strip("\n"))
+    made = re.sub(r"\(\s*\)(?=\S)", "()", made)  # no parameters
+    if " # " not in made: made = re.sub(r",\n +", ", ", made)
+    if re.match("def [A-Z]", made): made = "class" + made.removeprefix("def").replace(")->None:", "):")
+    lines = []
+    for line in made.split("\n"):
+        code, _, comment = line.partition(" # ")
+        for wrong, right in ((r"(\w+):VAR_POSITIONAL", r"*\1"), (r"(\w+):VAR_KEYWORD", r"**\1"), (r"=<\w+>", "=..."), (r"\b(?:[a-z_]\w*\.)+(?=[A-Z])", "")):
+            code = re.sub(wrong, right, code)
+        words = comment.replace("`", "").split()
+        if not words and code.startswith("    "): lines += [f"    {part}" for part in fill(re.split(r"(?<=,) (?=\**\w+[:=])", code.strip()), SIGNATURE - 4, " ")]
+        elif not words: lines.append(code)
+        elif len(code) <= SIGNATURE // 2 or len(code) + 3 + len(" ".join(words)) <= SIGNATURE:
+            first, *rest = fill(words, SIGNATURE - len(code) - 3, " ")
+            lines += [f"{code} # {first}", *(f"{' ' * len(code)} # {part}" for part in rest)]
+        else: lines += [code, *(f"        # {part}" for part in fill(words, SIGNATURE - 10, " "))]
+    return "\n".join(lines)
+
+
+def tidy(path):
+    """Mend a page's source as nbdev leaves it, for each renderer alike.
+
+    A page is called like its notebook (nbdev would drop the number in front, and its links to functions expect that),
+    and signatures hold no link."""
+    site = yaml.safe_load((root / "_quarto.yml").read_text(encoding="utf-8"))["website"]["site-url"].rstrip("/")
+    names = {re.sub(r"/\d+[a-zA-Z0-9]*_", "/", s.with_suffix(".html").as_posix()): s for s in sources()}
+
+    def near(found):
+        source = names.get(found[1])
+        return os.path.relpath(proc / source, path.parent).replace(os.sep, "/") if source else found[0]
+
+    def mend(text, outputs=False):
+        text = re.sub(r"^(```python\n)(.*?)(\n```)$", lambda m: m[1] + signature(m[2]) + m[3], text, flags=re.S | re.M) if outputs else text
+        text = re.sub(rf"\[(`_\w+`)\]\({re.escape(site)}/[^)\s]+\)", r"\1", text)  # what is private has no place to go to
+        return re.sub(re.escape(site) + r"/([^)\s\"#]+\.html)", near, text)
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "raw": cell["source"] = re.sub(r"^output-file:.*\n", "", "".join(cell["source"]), flags=re.M)
+        if cell["cell_type"] == "markdown": cell["source"] = mend("".join(cell["source"]))
+        for output in cell.get("outputs", []):
+            if "text/markdown" in (data := output.get("data", {})): data["text/markdown"] = mend("".join(data["text/markdown"]), outputs=True)
+    path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
 def write_math(path):
@@ -70,6 +146,29 @@ def write_math(path):
     if made == text: return
     made = re.sub(r'<link[^>]*href="https?://[^"]*katex[^"]*"[^>]*>\n?|<script[^>]*src="https?://[^"]*katex[^"]*"[^>]*></script>\n?', "", made, flags=re.I)
     path.write_text(made, encoding="utf-8")
+
+
+def write_captions(path):
+    "Show code in a figure's caption as code, as Quarto does; the text is HTML already, so nothing in it needs escaping."
+    text = path.read_text(encoding="utf-8")
+    made = re.sub(r"<figcaption[^>]*>.*?</figcaption>", lambda m: re.sub(r"`([^`<]+)`", r"<code>\1</code>", m[0]), text, flags=re.S)
+    if made != text: path.write_text(made, encoding="utf-8")
+
+
+def keep_numbers(path):
+    "Mark the cells of tables that hold one number, which a browser would break after the minus of 1e-07."
+    text = path.read_text(encoding="utf-8")
+    made = re.sub(r"<td([^>]*)>(\s*[^<\s]*\d[^<\s]*\s*)</td>", r"<td\1 data-number>\2</td>", text)
+    if made != text: path.write_text(made, encoding="utf-8")
+
+
+def search_files():
+    "Let the search box work on pages opened as files, without a server."
+    if not (docs / "search.json").exists(): return
+    (docs / "search.js").write_text("window.searchEntries = " + (docs / "search.json").read_text(encoding="utf-8"), encoding="utf-8")
+    for page in docs.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace("</head>", FILE_SEARCH + "</head>", 1), encoding="utf-8")
 
 
 def link_colab(source):
@@ -94,7 +193,11 @@ def build():
     home = '<!doctype html><html lang="en"><meta charset="utf-8"><title>vbig</title><meta http-equiv="refresh" content="0; url=nbs/index.html"><a href="nbs/index.html">vbig</a></html>\n'
     if not (docs / "index.html").exists(): (docs / "index.html").write_text(home, encoding="utf-8")
     if command[0] != "quarto":
-        for page in docs.rglob("*.html"): write_math(page)
+        for page in docs.rglob("*.html"):
+            write_math(page)
+            write_captions(page)
+            keep_numbers(page)
+    search_files()
     for source in sources():
         if setup(source): link_colab(source)
     said = [l for l in done.stderr.splitlines() if l.strip() and not any(known in l for known in ("output-file is not read", "html-math-method is ignored", "broken link"))]  # check() finds broken links in the pages
@@ -147,7 +250,7 @@ def check():
     pages = {p.resolve(): Page(p.resolve()) for p in docs.rglob("*.html")}
     for source in sources():
         page = pages.get((docs / source.with_suffix(".html")).resolve())
-        if page and source.name != "index.ipynb" and not any("colab.research.google.com" in link for link in page.links): problems.append(f"{source}: no link to Colab on its page, or no cell that sets Colab up")
+        if page and not any("colab.research.google.com" in link for link in page.links): problems.append(f"{source}: no link to Colab on its page, or no cell that sets Colab up")
         if page and page.figures < captioned(source): problems.append(f"{source}: {captioned(source)} captions, {page.figures} figures on its page")
     for path, page in sorted(pages.items()):
         name, text = path.relative_to(docs), "".join(page.text)
@@ -157,6 +260,8 @@ def check():
         if re.search(r"^\s*:::", text, re.M): problems.append(f"{name}: shows ':::'")
         if re.search(r"\\[(\[].*?\\[)\]]|\$\$", text, re.S): problems.append(f"{name}: shows LaTeX")
         if re.search(r"\]\([^)\s]*\.ipynb", text): problems.append(f"{name}: shows a link's source")
+        problems += [f"{name}: a link's source in the signature {s.strip().splitlines()[0]}" for s in page.signatures if re.search(r"\]\(\w+:", s)]
+        problems += [f"{name}: Markdown in the caption {c.strip()[:60]!r}" for c in page.captions if "`" in c or "**" in c]
         if "Traceback (most recent call last)" in path.read_text(encoding="utf-8"): problems.append(f"{name}: shows an error output")
     return problems
 
