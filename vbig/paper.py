@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +21,18 @@ import torch
 
 from .attribution import TextAttribution, attribute, integrated_gradients
 from .data import LABELS, DataError, load_nli, provenance, replacing
-from .evaluation import challenge_report, example_values, probabilities, slice_table
-from .regularizers import attribution_variance, hypothesis_share, normalized_variance, stopword_mass
-from .trainer import IGTrainingArguments, last_checkpoint, load_model, prepare_nli
+from .evaluation import challenge_report, example_values, over_seeds, probabilities
+from .regularizers import attribution_variance, normalized_variance, stopword_mass
+from .trainer import IGTrainingArguments, last_checkpoint, load_model, prepare_nli, preset
 
 # %% auto #0
-__all__ = ['RECIPES', 'HUB_SETS', 'DEFAULT_FLAGS', 'PAPER_PAIRS', 'CAD', 'Study', 'train_command', 'attribution_statistics',
-           'collect', 'make_runs', 'Run', 'read_runs', 'main']
+__all__ = ['RECIPES', 'HUB_SETS', 'DEFAULT_FLAGS', 'PAPER_PAIRS', 'CAD', 'SNLI_PAIRS', 'ig_settings', 'as_run', 'gradient_text',
+           'Study', 'train_command', 'attribution_statistics', 'collect', 'make_runs', 'Run', 'read_runs', 'paired',
+           'signed', 'difference_text', 'told', 'by_seeds', 'setting_text', 'intervals_text', 'step_cost', 'main']
 
 # %% ../nbs/paper/runs.ipynb #5343f61f
 _VARIANCE = dict(ig_mode="variance", lambda_reg=0.1, alpha_scale=10, ig_attribution_nodes=2)
+_PAPER = {k: v for k, v in preset("paper").items() if k.startswith(("ig_", "lambda_", "alpha_"))}
 RECIPES = {
     "none": {},
     "variance": _VARIANCE,
@@ -38,8 +40,41 @@ RECIPES = {
     "normalized_variance": dict(ig_mode="normalized_variance", lambda_reg=0.1, alpha_scale=1, ig_attribution_nodes=4),
     "stopwords": dict(ig_mode="stopwords", lambda_reg=0.1, alpha_scale=1, ig_attribution_nodes=2),
     "both": dict(ig_mode="both", lambda_reg=0.1, alpha_scale=10, ig_attribution_nodes=2),
-    "embedding": dict(ig_mode="variance", lambda_reg=0.1, alpha_scale=10, ig_estimator="embedding", ig_steps=10, ig_method="gausslegendre", ig_tokens="all"),
+    "paper": _PAPER,
+    "embedding": _PAPER | dict(ig_estimator="embedding"),
 }
+
+# %% ../nbs/paper/runs.ipynb #23b7ff08
+_DEFAULTS = {f.name: f.default for f in fields(IGTrainingArguments) if f.name.startswith(("ig_", "lambda_reg", "alpha_scale"))}
+
+def ig_settings(
+    settings: Mapping, # of a run, or the flags of a recipe
+) -> dict: # every argument of the penalty, by name
+    "The penalty's arguments, with the defaults of those that are not named."
+    return {k: settings.get(k, v) for k, v in _DEFAULTS.items()}
+
+def as_run(
+    flags: Mapping, # of a recipe
+) -> dict: # every argument of the penalty, by name
+    "What a run with these flags would store of its penalty: defaults that depend on others are filled in."
+    args = IGTrainingArguments("unused", use_cpu=True, **flags)
+    return {k: getattr(args, k) for k in _DEFAULTS}
+
+_SAID = {"ig_mode", "ig_estimator", "ig_steps", "ig_fraction", "ig_attribution_nodes", "ig_gradient_nodes", "ig_every", "ig_momentum", "ig_tokens", "ig_method", "ig_stopwords"}
+
+def gradient_text(
+    settings: Mapping, # of a run, or the flags of a recipe
+) -> str: # such as "sampled: 25 % of a batch, 2 + 1 nodes" (attribution + gradient nodes)
+    "How the gradient of a run's penalty is computed, in a few words."
+    s = ig_settings(settings)
+    if s["ig_mode"] == "none": return "no penalty"
+    how = {"sampled": f"{s['ig_fraction']:.0%} of a batch, {s['ig_attribution_nodes']} + {s['ig_gradient_nodes']} nodes".replace("%", " %"), "full": f"{s['ig_steps']} nodes of every pair"}
+    how = [how.get(s["ig_estimator"], how["full"] if s["ig_estimator"] == "embedding" else f"{s['ig_steps']} nodes")]
+    if s["ig_every"] > 1: how.append(f"every {s['ig_every']} steps")
+    if s.get("ig_momentum"): how.append(f"momentum {s['ig_momentum']:g}")
+    if s["ig_tokens"] != "content": how.append(f"{s['ig_tokens']} tokens")
+    more = [f"{k.removeprefix('ig_').replace('_', ' ')} {v}" for k, v in settings.items() if k.startswith("ig_") and k not in _SAID and v != _DEFAULTS.get(k)]
+    return f"{s['ig_estimator']}: {', '.join([*how, *more])}"
 
 # %% ../nbs/paper/runs.ipynb #c973fb1b
 HUB_SETS = ("snli_dev=snli@validation", "snli_test=snli@test", "hans=hans@validation", "mnli_matched=mnli@validation_matched", "mnli_mismatched=mnli@validation_mismatched")
@@ -139,6 +174,17 @@ def _shown(model, tokenizer):
     return [a.to_dict() for a in attribute(model, tokenizer, premises, hypotheses, target="label", labels=labels, tolerance=0.01, progress=False)]
 
 # %% ../nbs/paper/runs.ipynb #bb70a500
+def _numbers(a, labels, marks):
+    "Statistics of a batch of attributions `a`: one number a pair for each; `marks` [B,T] is 1 on stop words."
+    scores, content, logits = a.scores, a.mask.to(a.scores), a.logits.float()
+    size, of_label = scores.abs(), logits.gather(1, labels[:, None])[:, 0]
+    others, below = logits.scatter(1, labels[:, None], -torch.inf).amax(1), (scores < 0) * content
+    return dict(
+        variance=attribution_variance(scores, a.mask), normalized_variance=normalized_variance(scores, a.mask), stopword_mass=stopword_mass(scores, a.mask, stopword_mask=marks),
+        label_logit=of_label, margin=of_label - others, spread=logits.std(1), confidence=logits.softmax(1).amax(1), largest=size.amax(1) / size.sum(1).clamp(min=1e-12),
+        total=(size * content).sum(1), negative=below.sum(1) / content.sum(1).clamp(min=1),
+        negative_mass=(size * below).sum(1) / (size * content).sum(1).clamp(min=1e-12), tokens=a.mask.sum(1), gap=a.relative_delta, right=(logits.argmax(1) == labels))
+
 def attribution_statistics(
     model,       # a sequence classifier
     tokenizer,   # its tokenizer
@@ -155,12 +201,7 @@ def attribution_statistics(
         batch = dict(collate([coded[i] for i in range(start, min(start + batch_size, len(coded)))]))
         marks = batch.pop("stopword_mask")
         a = integrated_gradients(model, batch, "label", method="adaptive", n_steps=10)
-        logits, labels = a.logits.float(), batch["labels"]
-        others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
-        found.append(dict(
-            variance=attribution_variance(a.scores, a.mask), normalized_variance=normalized_variance(a.scores, a.mask), stopword_mass=stopword_mass(a.scores, a.mask, stopword_mask=marks.to(a.scores)),
-            label_logit=logits.gather(1, labels[:, None])[:, 0], margin=logits.gather(1, labels[:, None])[:, 0] - others, spread=logits.std(1), confidence=logits.softmax(1).amax(1),
-            largest=a.scores.abs().amax(1) / a.scores.abs().sum(1).clamp(min=1e-12), tokens=a.mask.sum(1), gap=a.relative_delta, right=(logits.argmax(1) == labels)))
+        found.append(_numbers(a, batch["labels"], marks.to(a.scores)))
     return {k: torch.cat([f[k] for f in found]).detach().float().numpy() for k in found[0]} if found else {}
 
 # %% ../nbs/paper/runs.ipynb #42a0f427
@@ -255,6 +296,121 @@ def read_runs(
     found = [Run(p.parent) for p in sorted(Path(folder).glob("*/run.json"))]
     if not found: raise DataError(f"{folder} has no finished run", right="a folder that `vbig paper --output_dir` wrote")
     return {r: sorted((run for run in found if run.recipe == r), key=lambda run: run.seed) for r in RECIPES if any(run.recipe == r for run in found)}
+
+# %% ../nbs/paper/runs.ipynb #69e40452
+def paired(
+    runs: Mapping[str, list[Run]], # of `read_runs`
+    value,                         # Run -> number
+    recipes: Sequence[str] = ("none", "variance"),
+) -> dict: # baseline, penalised, difference, low, high, p (None with one seed), seeds
+    "A number of two recipes over the seeds that both have, and its paired difference with a 95 % t interval."
+    first, second = ({r.seed: r for r in runs[k]} for k in recipes)
+    seeds = sorted(first.keys() & second.keys())
+    if not seeds: raise DataError(f"{recipes[0]} and {recipes[1]} have no seed in common", right="the same --seeds for both")
+    table = over_seeds({"a": [value(first[s]) for s in seeds], "b": [value(second[s]) for s in seeds]}).set_index("method")
+    d = table.loc["b"]
+    return dict(baseline=table.loc["a", "mean"], penalised=d["mean"], difference=d["difference"], low=d["difference_low"], high=d["difference_high"], p=d["p"], seeds=seeds)
+
+def signed(
+    x: float,        # a number
+    digits: int = 2, # after the point
+) -> str: # with its sign; zero has none
+    "A difference as text."
+    text = f"{x:+.{digits}f}"
+    return text if float(text) else text[1:]
+
+def difference_text(
+    found: Mapping,    # of `paired`
+    digits: int = 2,   # after the point
+    scale: float = 1,  # 100 for points
+) -> str: # "+0.05 [-0.62, +0.52]"
+    "A difference with its interval as text, on one line."
+    d, low, high = (None if found[k] is None else signed(scale * found[k], digits) for k in ("difference", "low", "high"))
+    return f"{d} [{low},\N{NO-BREAK SPACE}{high}]".replace(" ", "\N{NO-BREAK SPACE}") if low else f"{d} (one seed)"
+
+def told(
+    found: Mapping, # of `paired`
+    down: str = "falls", up: str = "rises", unknown: str = "cannot be told",
+) -> str: # one of the three
+    "What the interval says of the direction."
+    if found["low"] is None or found["low"] <= 0 <= found["high"]: return unknown
+    return down if found["high"] < 0 else up
+
+# %% ../nbs/paper/runs.ipynb #1e84c41f
+def _named(recipe, runs):
+    seeds = [r.seed for r in runs]
+    return f"{recipe} ({len(seeds)} seeds)" if len(seeds) > 1 else f"{recipe} (seed {seeds[0]})"
+
+def by_seeds(
+    runs: Mapping[str, list[Run]], # of `read_runs`
+) -> dict[str, list[Run]]: # "variance (3 seeds)" -> its runs
+    "Runs by recipe and seeds; before the recipes that lack seeds of the baseline, the baseline of the seeds that they have."
+    every = [r.seed for r in runs["none"]]
+    whole = {_named(k, v): v for k, v in runs.items() if [r.seed for r in v] == every}
+    part = {}
+    for recipe, found in runs.items():
+        if [r.seed for r in found] == every: continue
+        if same := [r for r in runs["none"] if r.seed in {f.seed for f in found}]: part.setdefault(_named("none", same), same)
+        part[_named(recipe, found)] = found
+    return whole | part
+
+# %% ../nbs/paper/runs.ipynb #abefa6b8
+SNLI_PAIRS = 549_367  # of the training split with a label
+
+def setting_text(
+    runs: Mapping[str, list[Run]], # of `read_runs`
+) -> str: # Markdown
+    "What differs between these runs and the paper."
+    base, names = runs["none"][0], {"minilm": "MiniLM-L6", "google/electra-small-discriminator": "ELECTRA-small"}
+    s = dict(learning_rate=5e-5, per_device_train_batch_size=8, num_train_epochs=3) | base.settings
+    epochs, rate = f"{s['num_train_epochs']:g} epoch" + ("s" if s["num_train_epochs"] != 1 else ""), f"{s['learning_rate']:.0e}".replace("e-0", "e-")
+    return (f"**What differs from the paper.** The encoder is {names.get(s['model'], s['model'])}, and the paper's is ELECTRA-small. It learns from {base.pairs:,} of SNLI's {SNLI_PAIRS:,} training pairs (1 in {SNLI_PAIRS / base.pairs:.0f}), "
+            f"for {epochs} at a learning rate of {rate} in batches of {s['per_device_train_batch_size']}; the paper has 5e-5, 16 and early stopping. {_gradient_sentences(runs)} "
+            "So levels differ, and only differences between the models can be compared with the paper's. The [runs page](runs.ipynb) lists the recipes and has the command for the paper's own setting.")
+
+def _gradient_sentences(runs):
+    "How the gradient of `variance` is computed, and how the paper says it is."
+    there = runs.get("variance") or next((v for k, v in runs.items() if k != "none"), [])
+    ways, paper = {gradient_text(r.settings): ig_settings(r.settings) for r in there}, "the paper's formula has ten nodes of every pair, over all tokens."
+    if not ways: return f"No penalised run is there; {paper}"
+    if any(s["ig_estimator"] != "sampled" for s in ways.values()): return f"The penalty's gradient is computed so: {'; '.join(ways)}; {paper}"
+    said = "; or ".join(f"{s['ig_fraction']:.0%} of the pairs of each batch".replace("%", " %") + f", with {_count(s['ig_attribution_nodes'], 'attribution node')} and, on average, {_count(s['ig_gradient_nodes'], 'gradient node')} on the path of each, over " + ("[content tokens](../api/02_attribution.ipynb) (no padding, no special ones)" if s["ig_tokens"] == "content" else f"{s['ig_tokens']} tokens") for s in ways.values())
+    return (f"The penalty's gradient is estimated ([`sampled`](../api/04_penalty.ipynb)) from {said}; {paper} The estimate of a step is noisy and, given the attributions, unbiased{_momentum(ways.values())}; "
+            "[speed and memory](../guarantees/speed_and_memory.ipynb) measures how far from the exact gradient it trains.")
+
+def _momentum(ways):
+    "What a running mean does, where there is one."
+    means = sorted({s["ig_momentum"] for s in ways if s.get("ig_momentum")})
+    return f", and a running mean over steps (momentum {', '.join(f'{m:g}' for m in means)}) averages noise out" if means else ""
+
+def _count(n, what): return f"{n} {what}" + ("s" if n != 1 else "")
+
+def intervals_text(
+    runs: Mapping[str, list[Run]], # of `read_runs`
+) -> str: # Markdown
+    "What an interval over seeds is."
+    n = len(paired(runs, lambda r: 0)["seeds"])
+    if n < 2: return "With one seed in common there is no interval over seeds."
+    return (f"Intervals over seeds are 95 % Student t intervals from {n} seeds ({n - 1} degree{'s' if n > 2 else ''} of freedom). The test pairs are taken as they are: an interval says what other seeds would give on these pairs. Intervals are not corrected for the number of comparisons.")
+
+# %% ../nbs/paper/runs.ipynb #4d68ae40
+_MEASURED = {(4, 1, 0.25, 1, 0.9): "sampled", (2, 1, 0.25, 1, 0.9): "sampled, 2 attribution nodes", (4, 1, 0.25, 2, 0.9): "sampled, every 2nd step", (4, 1, 0.25, 1, 0): "sampled, no momentum"}
+
+def step_cost(
+    measured: Mapping, # what `speed_and_memory.json` holds
+    settings: Mapping, # of a run, see `as_run`
+    model: str = "MiniLM-L6",
+) -> float | None: # the plain step included; None: not measured
+    "Plain steps that a step with a recipe's penalty takes."
+    s, found = ig_settings(settings), measured["models"][model]
+    if s["ig_mode"] == "none": return 1.0
+    if s["ig_estimator"] == "full": return 1 + found["ratio"]["full"] if s["ig_steps"] == 10 else None
+    how = (s["ig_attribution_nodes"], s["ig_gradient_nodes"], s["ig_fraction"], s["ig_every"], s.get("ig_momentum") or 0)
+    names = _MEASURED if "embedding, same nodes and tokens" in found["agreement"] else {(2, 1, 0.25, 1, 0): "sampled"}   # an older measurement
+    if s["ig_estimator"] != "sampled" or how not in names: return None
+    if names[how] in found["ratio"]: return 1 + found["ratio"][names[how]]
+    whole = [v["ratio"] for k, v in measured.items() if k.startswith("end, ") and k.endswith(f", {names[how]}")] if model == "MiniLM-L6" else []
+    return float(np.mean(whole)) if whole else None
 
 # %% ../nbs/paper/runs.ipynb #4d3fcea9
 def _parser():

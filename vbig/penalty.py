@@ -18,14 +18,14 @@ from .attribution import (_frozen, _take, _token_budget, _tokens, _unwrapped, ba
 from .regularizers import Penalty, _context
 
 # %% auto #0
-__all__ = ['PenaltyResult', 'PenaltyError', 'Draws', 'draw', 'penalty_gradient']
+__all__ = ['PenaltyResult', 'PenaltyError', 'Draws', 'draw', 'penalty_gradient', 'RunningPenalty']
 
 # %% ../nbs/api/04_penalty.ipynb #163ff3cf
 @dataclass
 class PenaltyResult:
     "What `penalty_gradient` found: R regularised examples (all B, or the sampled ones), T tokens."
     value: torch.Tensor        # scalar, lambda * tanh(alpha * statistic)
-    statistic: torch.Tensor    # scalar, mean of the regularizer, over all processes where `reduce_mean` was given
+    statistic: torch.Tensor    # scalar, mean of the regularizer, or what `reduce_mean` made of it: the point at which the slope of tanh was taken
     per_example: torch.Tensor  # [R], the regularizer's value for each example
     scores: torch.Tensor       # [R,T], attributions
     mask: torch.Tensor         # [R,T], tokens that counted
@@ -100,17 +100,22 @@ def _passes(path, rows, alphas, ends=None, tilt=None):
         yield at, points, path.target(forward_from_embeddings(path.model, _take(path.inputs, here, width), points), rows[at].repeat(copies))
 
 # %% ../nbs/api/04_penalty.ipynb #315ee47a
+def _slopes(path, alphas):
+    "What each token contributes at each of the nodes `alphas` [B,K]: the gradient times the step, [B,K,T]."
+    found = torch.zeros(alphas.numel(), path.width, device=path.device, dtype=path.ends[1].dtype)
+    rows = path.every[:, None].expand_as(alphas).flatten()
+    with torch.enable_grad(), double_backward(path.model) if path.graph else contextlib.nullcontext():
+        for at, points, f in _passes(path, rows, alphas.flatten()):
+            gradient, = torch.autograd.grad(f.sum(), points, create_graph=path.graph)
+            width = points.shape[1]
+            slopes = (gradient * path.ends[1][rows[at].to(path.device), :width]).sum(-1)
+            found = found.index_add(0, at.to(path.device), nn.functional.pad(slopes, (0, path.width - width)))
+    return found.view(*alphas.shape, path.width)
+
 def _attributions(path, alphas, weights):
     "Scores [B,T] by nodes `alphas` [B,K] with `weights` [B,K]."
-    rows, flat, share = path.every[:, None].expand_as(alphas).flatten(), alphas.flatten(), weights.flatten()
-    scores = torch.zeros(path.size, path.width, device=path.device, dtype=path.ends[1].dtype)
-    with torch.enable_grad(), double_backward(path.model) if path.graph else contextlib.nullcontext():
-        for at, points, f in _passes(path, rows, flat):
-            gradient, = torch.autograd.grad(f.sum(), points, create_graph=path.graph)
-            here, width = rows[at].to(path.device), points.shape[1]
-            slopes = (gradient * path.ends[1][here, :width]).sum(-1) * share[at].to(gradient)[:, None]
-            scores = scores.index_add(0, here, nn.functional.pad(slopes, (0, path.width - width)))
-    return scores
+    slopes = _slopes(path, alphas)
+    return (slopes * weights.to(slopes)[:, :, None]).sum(1)
 
 @torch.no_grad()
 def _gap(path, scores):
@@ -139,31 +144,32 @@ def _checkpointing(model):
         for layer in layers: layer.training = False
 
 # %% ../nbs/api/04_penalty.ipynb #1dda970d
-def _demand(penalty, batch, scores, mask, reduce_mean):
-    "Per-example values [R], the statistic, the penalty, and u = dP/dA [R,T]."
+def _demand(penalty, batch, scores, mask, reduce_mean, halves=None):
+    "Per-example values [R], the statistic, the penalty, and u = dP/dA [R,T]; extrapolated from `halves` [2,R,T] of the nodes."
     leaf = scores.detach().requires_grad_()
     with torch.enable_grad():
         values = penalty.per_example(leaf, mask, **_context(penalty, batch))
         mean = values.sum() / max(1, len(values))
-        statistic = mean.detach() if reduce_mean is None else reduce_mean(mean.detach())
+        if halves is not None: values = (4 * values - sum(penalty.per_example(h, mask, **_context(penalty, batch)) for h in halves) / 2) / 3
+        statistic = (values.sum() / max(1, len(values))).detach()
+        if reduce_mean is not None: statistic = reduce_mean(statistic)
         total = statistic.detach().clone().requires_grad_()
         slope, = torch.autograd.grad(penalty.value(total), total)
         u = torch.autograd.grad(mean, leaf, slope)[0] if len(values) else torch.zeros_like(leaf)
     return values.detach(), total.detach(), penalty.value(total).detach(), u
 
 # %% ../nbs/api/04_penalty.ipynb #7309516f
-def _central(path, alphas, weights, u, scale, result, h=None):
-    "Add the gradient of sum_t u_t A_t by central differences."
+def _central(path, rows, alphas, weights, u, scale, result, h=None):
+    "Add the gradient of sum_t u_t A_t by central differences, at nodes `alphas` with `weights` [N] of examples `rows` [N]."
     size = u.abs().amax(-1)
     tilt = u / size.clamp(min=torch.finfo(u.dtype).tiny)[:, None]
-    share = (scale * weights.to(torch.float64) * size.cpu().double()[:, None]).flatten()
-    rows = path.every[:, None].expand_as(alphas).flatten()
+    share = scale * weights.to(torch.float64) * size.cpu().double()[rows]
     use = share.nonzero().flatten()
     h = h or 0.2 * torch.finfo(u.dtype).eps ** (1 / 3)
     with torch.enable_grad(), _checkpointing(path.model):
         ends = path.embedded()
         leaves = [e.detach().requires_grad_(e.requires_grad) for e in ends]
-        for at, _, f in _passes(path, rows[use], alphas.flatten()[use], leaves, h * tilt):
+        for at, _, f in _passes(path, rows[use], alphas[use], leaves, h * tilt):
             slopes = (f[:len(at)] - f[len(at):]) / (2 * h)
             if not slopes.isfinite().all(): _raise_gradient(rows[use][at], slopes, result)
             (slopes * share[use][at].to(slopes)).sum().backward()
@@ -185,12 +191,13 @@ class Draws:
     "The rows of a batch that are regularised, and where on their paths."
     rows: torch.Tensor         # [R], row numbers
     attribution: torch.Tensor  # [R,m], in [0,1): positions of the graph-free nodes, as quantiles of the quadrature rule
-    gradient: torch.Tensor     # [R,g], in [0,1): positions of the nodes whose gradient is taken
+    picks: torch.Tensor        # [G], in [0,1), rising: places in the list of (example, stratum) pairs of all processes, by probability
+    gradient: torch.Tensor     # [G], in [0,1): positions in those strata of the nodes whose gradient is taken
 
     def local(self, start: int, stop: int) -> Draws:
         "The draws for rows start <= row < stop, renumbered from zero: one process's slice."
         mine = (self.rows >= start) & (self.rows < stop)
-        return Draws(self.rows[mine] - start, self.attribution[mine], self.gradient[mine])
+        return Draws(self.rows[mine] - start, self.attribution[mine], self.picks, self.gradient)
 
 # %% ../nbs/api/04_penalty.ipynb #fc719b2a
 def draw(
@@ -199,7 +206,7 @@ def draw(
     fraction: float = 0.25,       # part of them that is regularised, in (0, 1]; at least one example
     n_steps: int = 20,            # nodes of the quadrature rule that is sampled
     attribution_nodes: int = 4,   # graph-free nodes an example, at most n_steps
-    gradient_nodes: int = 1,      # nodes an example whose gradient is taken, at most n_steps
+    gradient_nodes: int = 1,      # nodes an example whose gradient is taken, on average
     generator: torch.Generator | None = None,  # a CPU generator; None: the global one
 ) -> Draws:
     "Draw the rows and the nodes of one `sampled` penalty."
@@ -209,15 +216,32 @@ def draw(
     uniform = lambda *size: torch.rand(*size, generator=generator, dtype=torch.float64)
     count = max(1, round(fraction * batch_size))
     rows = ((torch.arange(count) + uniform(count)) * batch_size / count).long().clamp(max=batch_size - 1)
-    strata = lambda n: (torch.arange(n) + uniform(count, n)) / n
-    return Draws(rows, strata(min(attribution_nodes, n_steps)), strata(min(gradient_nodes, n_steps)))
+    attribution = min(attribution_nodes, n_steps)
+    strata, picks = (torch.arange(attribution) + uniform(count, attribution)) / attribution, count * gradient_nodes
+    return Draws(rows, strata, (torch.arange(picks) + uniform(picks)) / picks, uniform(picks))
 
 # %% ../nbs/api/04_penalty.ipynb #826d00de
-def _pick(quantiles, alphas, weights):
+def _at(quantiles, alphas, weights):
     "Nodes and weights [R,m] of the rule at `quantiles` [R,m] of its weights."
     edges = weights.cumsum(0) / weights.sum()
     at = torch.searchsorted(edges, quantiles.contiguous(), right=True).clamp(max=len(alphas) - 1)
     return alphas[at], torch.full(at.shape, float(weights.sum()) / max(1, at.shape[1]), dtype=torch.float64)
+
+_EVEN = 0.3  # part of the picks that is shared evenly
+
+def _pick(draws, sizes, rule, spread):
+    "Rows [g], nodes and weights [g,1] whose gradient is taken here, by `sizes` [R,m] of the strata here."
+    count, strata = sizes.shape
+    sizes = sizes.double().cpu() * count                # u is a gradient of the mean over `count` rows: without it, to compare with other processes'
+    before, whole = spread(sizes.sum(), count)          # sizes and rows of the processes before this one, and of all
+    even, much = 1 / (whole[1] * strata), sizes / max(float(whole[0]), torch.finfo(torch.float64).tiny)
+    probability = ((1 - _EVEN) * much + _EVEN * even if float(whole[0]) > 0 else torch.full_like(sizes, even)).flatten()
+    start = (1 - _EVEN) * float(before[0]) / float(whole[0]) + _EVEN * before[1] / whole[1] if float(whole[0]) > 0 else before[1] / whole[1]
+    place = torch.searchsorted(start + probability.cumsum(0), draws.picks, right=True)
+    mine = (draws.picks >= start) & (place < len(probability))
+    place = place[mine]
+    alphas, weight = _at(((place % strata + draws.gradient[mine]) / strata)[:, None], *rule)
+    return place // strata, alphas, weight / (len(draws.picks) * strata * probability[place])[:, None]
 
 # %% ../nbs/api/04_penalty.ipynb #a17d1fc8
 def _average_gradient(path, alphas, weights):
@@ -249,15 +273,11 @@ def _check(model, batch, penalty, estimator, derivative):
     _context(penalty, batch)
 
 # %% ../nbs/api/04_penalty.ipynb #61296d43
-def _nodes(estimator, draws, rule, size):
-    "Rows of the batch, attribution nodes and weights, gradient nodes and weights."
-    alphas, weights = rule
-    if estimator == "sampled":
-        if len(draws.rows) and not 0 <= int(draws.rows.min()) <= int(draws.rows.max()) < size:
-            raise ValueError(f"draws name rows {draws.rows.tolist()} of a batch of {size}: slice them with draws.local(start, stop)")
-        return draws.rows, _pick(draws.attribution, *rule), _pick(draws.gradient, *rule)
-    every = (alphas.expand(size, -1), weights.expand(size, -1))
-    return torch.arange(size), every, every
+def _check_draws(draws, size):
+    "Refuse draws that were made for another batch."
+    if len(draws.rows) and not 0 <= int(draws.rows.min()) <= int(draws.rows.max()) < size:
+        raise ValueError(f"draws name rows {draws.rows.tolist()} of a batch of {size}: slice them with draws.local(start, stop)")
+    return draws.rows
 
 # %% ../nbs/api/04_penalty.ipynb #4d94a57c
 def penalty_gradient(
@@ -273,11 +293,12 @@ def penalty_gradient(
     tokens: str = "content",            # tokens that count, see `content_mask`
     fraction: float = 0.25,             # "sampled": part of the batch
     attribution_nodes: int = 4,         # "sampled": graph-free nodes an example
-    gradient_nodes: int = 1,            # "sampled": nodes an example whose gradient is taken
+    gradient_nodes: int = 1,            # "sampled": nodes an example whose gradient is taken, on average
     draws: Draws | None = None,         # "sampled": this process's draws; None: drawn here from `generator`
     generator: torch.Generator | None = None, # CPU generator for the draws
     scale: float = 1.0,                 # factor on the gradient (loss scaling, accumulation); not on the value returned
     reduce_mean: Callable | None = None, # statistic (scalar tensor) -> its mean over processes; called exactly once
+    spread: Callable | None = None,     # "sampled": (size, rows) of this process -> the sums of both over the processes before it, and over all; called exactly once
     internal_batch_size: int | None = None, # rows in one pass; None: as many as fit a token budget
     completeness: bool = True,          # compute the completeness gap too: two more forward passes of the regularised rows
     derivative: str = "auto",           # "full" and "sampled": "central", "double" (one graph), or "auto"
@@ -287,26 +308,29 @@ def penalty_gradient(
     size = len(_tokens(batch))
     if estimator == "sampled" and draws is None:
         draws = draw(size, fraction=fraction, n_steps=n_steps, attribution_nodes=attribution_nodes, gradient_nodes=gradient_nodes, generator=generator)
-    rows, attribution, gradient = _nodes(estimator, draws, path_nodes(method, n_steps), size)
-    batch = _take(dict(batch), rows)
+    rows = _check_draws(draws, size) if estimator == "sampled" else torch.arange(size)
+    batch, spread = _take(dict(batch), rows), spread or (lambda *own: ((0, 0), own))
     with deterministic(model), _full_precision(_tokens(batch).device):
-        if not len(rows): return _nothing(batch, penalty, rows, reduce_mean)
-        run = _embedding_run if estimator == "embedding" else _run
-        return run(model, batch, penalty, rows, attribution, gradient, reduce_mean=reduce_mean, scale=scale, derivative=derivative, tokens=tokens, completeness=completeness,
-                   path=lambda graph: _TrainingPath(model, batch, target, baseline, internal_batch_size, graph))
+        if not len(rows): return _nothing(batch, penalty, rows, reduce_mean, spread if estimator == "sampled" else None)
+        path = lambda graph: _TrainingPath(model, batch, target, baseline, internal_batch_size, graph)
+        found = lambda path, scores, how, halves=None: _result(penalty, batch, path, scores, tokens, rows, reduce_mean, how, completeness, halves)
+        if estimator == "sampled": return _sampled_run(model, path, found, path_nodes(method, n_steps), draws, spread, scale, derivative)
+        run = _embedding_run if estimator == "embedding" else _full_run
+        return run(model, path, found, [a.expand(size, -1) for a in path_nodes(method, n_steps)], scale, derivative)
 
 # %% ../nbs/api/04_penalty.ipynb #b5630040
-def _nothing(batch, penalty, rows, reduce_mean):
-    "The result where no row of this process is regularised: it still takes part in the mean."
+def _nothing(batch, penalty, rows, reduce_mean, spread):
+    "The result where no row of this process is regularised: it still takes part in the sums over processes."
     scores = torch.zeros(_tokens(batch).shape[:2], device=_tokens(batch).device)
     statistic = scores.sum() if reduce_mean is None else reduce_mean(scores.sum())
     empty = scores.new_zeros(0)
+    if spread: spread(torch.zeros((), dtype=torch.float64), 0)
     return PenaltyResult(penalty.value(statistic), statistic, empty, scores, scores.bool(), empty, rows, "central")
 
-def _result(penalty, batch, path, scores, tokens, rows, reduce_mean, derivative, completeness):
+def _result(penalty, batch, path, scores, tokens, rows, reduce_mean, derivative, completeness, halves=None):
     "The result and u, or PenaltyError."
     mask = content_mask(batch, tokens)
-    values, statistic, value, u = _demand(penalty, batch, scores, mask, reduce_mean)
+    values, statistic, value, u = _demand(penalty, batch, scores, mask, reduce_mean, halves)
     delta = _gap(path, scores) if completeness else torch.full_like(values, float("nan"))
     result = PenaltyResult(value, statistic, values, scores.detach(), mask, delta, rows, derivative)
     bad = ~(values.isfinite() & scores.detach().isfinite().all(-1))
@@ -318,30 +342,123 @@ def _result(penalty, batch, path, scores, tokens, rows, reduce_mean, derivative,
     return result, u
 
 # %% ../nbs/api/04_penalty.ipynb #e43f0b77
-def _run(model, batch, penalty, rows, attribution, gradient, *, path, scale, derivative, tokens, reduce_mean, completeness):
-    "`full` and `sampled`."
+def _full_run(model, path, found, rule, scale, derivative):
+    "`full`: every node."
     with _frozen(model): free = path(False)
-    work = int(free.lengths.sum()) * attribution[0].shape[1]
+    alphas, weights = rule
     attention = getattr(getattr(_unwrapped(model), "config", None), "_attn_implementation", None)
-    one_graph = attribution is gradient and work <= free.budget and attention in (None, "eager", "sdpa")
-    if derivative == "double" and attribution is not gradient: raise ValueError('derivative="double" needs estimator="full": one graph gives attributions and gradient from the same nodes')
+    one_graph = int(free.lengths.sum()) * alphas.shape[1] <= free.budget and attention in (None, "eager", "sdpa")
     if derivative == "double" or (derivative == "auto" and one_graph):
         whole = path(True)
-        scores = _attributions(whole, *attribution)
-        result, u = _result(penalty, batch, whole, scores, tokens, rows, reduce_mean, "double", completeness)
+        scores = _attributions(whole, alphas, weights)
+        result, u = found(whole, scores, "double")
         scores.backward(scale * u)
         return result
-    with _frozen(model): scores = _attributions(free, *attribution)
-    result, u = _result(penalty, batch, free, scores, tokens, rows, reduce_mean, "central", completeness)
-    _central(free, *gradient, u, scale, result)
+    with _frozen(model): scores = _attributions(free, alphas, weights)
+    result, u = found(free, scores, "central")
+    _central(free, free.every[:, None].expand_as(alphas).flatten(), alphas.flatten(), weights.flatten(), u, scale, result)
     return result
 
-def _embedding_run(model, batch, penalty, rows, attribution, gradient, *, path, scale, derivative, tokens, reduce_mean, completeness):
+def _sampled_run(model, path, found, rule, draws, spread, scale, derivative):
+    "`sampled`: attributions from a few nodes, the gradient where they say that much happens."
+    if derivative == "double": raise ValueError('derivative="double" needs estimator="full": one graph gives attributions and gradient from the same nodes')
+    with _frozen(model):
+        free, (alphas, weights) = path(False), _at(draws.attribution, *rule)
+        slopes = _slopes(free, alphas)
+    parts = slopes * weights.to(slopes)[:, :, None]
+    whole = parts.shape[1] % 2 or parts.shape[1] >= len(rule[0])   # nothing to extrapolate from, or nothing to extrapolate to
+    halves = None if whole else 2 * torch.stack([parts[:, ::2].sum(1), parts[:, 1::2].sum(1)])
+    result, u = found(free, parts.sum(1), "central", halves)
+    rows, alphas, weights = _pick(draws, (slopes * u[:, None]).sum(-1).abs(), rule, spread)
+    _central(free, rows, alphas.flatten(), weights.flatten(), u, scale, result)
+    return result
+
+def _embedding_run(model, path, found, rule, scale, derivative):
     "`embedding`."
     warnings.warn('estimator="embedding" trains the word embeddings alone, as the published code did: use it to reproduce, not to regularise', stacklevel=3)
     with _frozen(model):
         free = path(False)
-        average = _average_gradient(free, *attribution)
-    result, u = _result(penalty, batch, free, (average * free.ends[1]).sum(-1), tokens, rows, reduce_mean, "embedding", completeness)
+        average = _average_gradient(free, *rule)
+    result, u = found(free, (average * free.ends[1]).sum(-1), "embedding")
     _embedding(free, average, u, scale)
     return result
+
+# %% ../nbs/api/04_penalty.ipynb #5a15787b
+class _Means:
+    "Exponential means over steps, of each trained parameter's penalty gradient and of the statistic."
+    def __init__(self,
+        model: nn.Module,       # as for `penalty_gradient`
+        momentum: float = 0.9,  # weight of the past, at least 0 and below 1; 0 keeps nothing
+    ):
+        if not 0 <= momentum < 1: raise ValueError(f"momentum must be at least 0 and below 1, not {momentum}")
+        self.model, self.momentum, self.draws, self.statistics, self.statistic, self.mean = model, momentum, 0, 0, 0.0, None
+
+    def _means(self):
+        "The mean of each trained parameter's gradient, by name; zeros at first."
+        if self.mean is None: self.mean = {name: torch.zeros_like(p) for name, p in self.model.named_parameters() if p.requires_grad}
+        return self.mean
+
+    def _smooth(self, statistic):
+        "The running mean of the statistic, with `statistic` in it."
+        self.statistics += 1
+        self.statistic = self.momentum * self.statistic + (1 - self.momentum) * statistic.cpu().double()
+        return (self.statistic / (1 - self.momentum ** self.statistics)).to(statistic)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        "The means and how many draws are in them, as named tensors."
+        numbers = dict(draws=self.draws, statistics=self.statistics, statistic=float(self.statistic))
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items()} | {f"mean.{name}": t for name, t in self._means().items()}
+
+    def load_state_dict(self,
+        state: Mapping[str, torch.Tensor],  # from `state_dict` of a penalty of the same model
+    ) -> None:                              # raises ValueError for another model's
+        "Continue from saved means."
+        found, means = {name.removeprefix("mean."): t for name, t in state.items() if name.startswith("mean.")}, self._means()
+        wrong = sorted({(name, t.shape) for name, t in found.items()} ^ {(name, t.shape) for name, t in means.items()})
+        if wrong: raise ValueError(f"the running means are another model's: {wrong[0][0]} differs ({len(wrong)} differences)")
+        self.draws, self.statistics, self.statistic = int(state["draws"]), int(state["statistics"]), torch.tensor(float(state["statistic"]), dtype=torch.float64)
+        for name, mean in means.items(): mean.copy_(found[name])
+
+    def average(self,
+        reduce: Callable,  # tensor -> its mean over processes
+    ) -> None:
+        "Let all processes hold the same means: a mean of means is the mean, so nothing is lost."
+        for mean in self._means().values(): mean.copy_(reduce(mean))
+
+# %% ../nbs/api/04_penalty.ipynb #0cf6f55a
+class RunningPenalty(_Means):
+    "Exponential means over steps of a penalty's gradient, and of its statistic; to be saved with `state_dict`."
+
+    def update(
+        self,
+        batch: Mapping,       # as for `penalty_gradient`
+        penalty: Penalty,     # what is penalised
+        *,
+        advance: bool = True, # a new step: the past fades first; False: one more micro-batch of the same step
+        scale: float = 1.0,   # factor on this draw's gradient
+        reduce_mean: Callable | None = None, # statistic -> its mean over processes
+        **options,            # as for `penalty_gradient`
+    ) -> PenaltyResult:       # its `value` and `statistic` are those of the running mean
+        "Put one `penalty_gradient` into the mean; `.grad` stays as it is."
+        means, trained = self._means(), dict(self.model.named_parameters())
+        if advance:
+            self.draws += 1
+            torch._foreach_mul_(list(means.values()), self.momentum)
+        kept = {name: trained[name].grad for name in means}
+        try:
+            for name, mean in means.items(): trained[name].grad = mean
+            return penalty_gradient(self.model, batch, penalty, scale=scale * (1 - self.momentum), **options,
+                                    reduce_mean=lambda s: self._smooth(s if reduce_mean is None else reduce_mean(s)))
+        finally:
+            for name, grad in kept.items(): trained[name].grad = grad
+
+    def add_to_grad(
+        self,
+        scale: float = 1.0,  # factor on the mean
+    ) -> None:
+        "Add scale * the mean to the `.grad` of every parameter that is trained."
+        if not self.draws: return
+        factor, trained, means = scale / (1 - self.momentum ** self.draws), dict(self.model.named_parameters()), self._means()
+        there = [name for name in means if trained[name].grad is not None]
+        if there: torch._foreach_add_([trained[name].grad for name in there], [means[name] for name in there], alpha=factor)
+        for name in means.keys() - set(there): trained[name].grad = means[name] * factor

@@ -22,6 +22,7 @@ import datasets
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import (AutoConfig, AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoTokenizer, EarlyStoppingCallback, PretrainedConfig, PreTrainedModel,
                           PreTrainedTokenizerBase, Trainer, TrainingArguments)
@@ -29,17 +30,17 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from .attribution import BASELINES, METHODS
 from .data import LABELS, nli_collator, tokenize_nli
-from .penalty import Draws, PenaltyError, PenaltyResult, draw, penalty_gradient
+from .penalty import Draws, PenaltyError, PenaltyResult, RunningPenalty, draw
 from .regularizers import REGULARIZERS, Penalty, attribution_variance, stop_words, token_columns
 
 logger = logging.getLogger(__name__)
 
 # %% auto #0
-__all__ = ['logger', 'OFFLINE', 'IG_CHOICES', 'PRESETS', 'ROW', 'CheckpointError', 'damage', 'weight_files', 'check_model_folder',
-           'order_labels', 'load_model', 'has_head', 'IGTrainingArguments', 'preset', 'OutputError', 'check_output',
-           'checkpoint_bytes', 'check_space', 'checkpoint_problem', 'checkpoints', 'last_checkpoint', 'CheckedTrainer',
-           'make_penalty', 'prepare_nli', 'full_precision', 'Share', 'share', 'unsupported', 'likely_cause',
-           'IGTrainer']
+__all__ = ['logger', 'OFFLINE', 'IG_CHOICES', 'PRESETS', 'RUNNING', 'ROW', 'CheckpointError', 'damage', 'weight_files',
+           'check_model_folder', 'order_labels', 'load_model', 'has_head', 'IGTrainingArguments', 'preset',
+           'OutputError', 'check_output', 'checkpoint_bytes', 'check_space', 'checkpoint_problem', 'checkpoints',
+           'last_checkpoint', 'CheckedTrainer', 'make_penalty', 'prepare_nli', 'full_precision', 'Share', 'share',
+           'unsupported', 'likely_cause', 'IGTrainer']
 
 # %% ../nbs/api/05_trainer.ipynb #99b7aecc
 class CheckpointError(ValueError):
@@ -194,8 +195,9 @@ class IGTrainingArguments(TrainingArguments):
                                          "embedding (what the published code computed).")
     ig_fraction: float = _flag(0.25, "sampled: fraction of each batch that is regularised, above 0 and up to 1.")
     ig_attribution_nodes: int = _flag(4, "sampled: path nodes an example from which its attribution is estimated, without a graph.")
-    ig_gradient_nodes: int = _flag(1, "sampled: path nodes an example at which the gradient is taken.")
-    ig_every: int = _flag(1, "Regularise every so many steps, with so many times the weight.")
+    ig_gradient_nodes: int = _flag(1, "sampled: path nodes an example at which the gradient is taken, on average.")
+    ig_every: int = _flag(1, "Regularise every so many steps: with so many times the weight, or, with momentum, holding the mean in between.")
+    ig_momentum: float | None = _flag(None, "Momentum of the running mean of the penalty's gradient over steps, 0 to below 1; 0: none (default: 0.9 for sampled, else 0).")
     ig_steps: int = _flag(20, "Path nodes of Integrated Gradients.")
     ig_method: str = _flag("riemann_middle", f"Quadrature rule: {', '.join(m for m in METHODS if m != 'adaptive')}.")
     ig_baseline: str = _flag("zero", f"Where the path begins: {', '.join(BASELINES)}.")
@@ -209,6 +211,7 @@ class IGTrainingArguments(TrainingArguments):
     early_stopping_threshold: float = _flag(0.0, "How much metric_for_best_model must change to count as improvement.")
 
     def __post_init__(self):
+        if self.ig_momentum is None: self.ig_momentum = 0.9 if self.ig_estimator == "sampled" else 0.0
         _check_ig(self)
         if self.early_stopping_patience is not None:
             self.load_best_model_at_end = self.restore_callback_states_from_checkpoint = True
@@ -219,7 +222,7 @@ class IGTrainingArguments(TrainingArguments):
 # %% ../nbs/api/05_trainer.ipynb #a2b9efd0
 IG_CHOICES = {"ig_estimator": ("full", "sampled", "embedding"), "ig_method": tuple(m for m in METHODS if m != "adaptive"),
               "ig_baseline": BASELINES, "ig_target": ("label", "predicted"), "ig_tokens": ("content", "attended", "all", "question")}
-_LEAST = {"lambda_reg": 0, "alpha_scale": 0, "ig_steps": 1, "ig_attribution_nodes": 1, "ig_gradient_nodes": 1, "ig_every": 1, "ig_stopword_weight": 0, "ig_batch_size": 1,
+_LEAST = {"lambda_reg": 0, "alpha_scale": 0, "ig_steps": 1, "ig_attribution_nodes": 1, "ig_gradient_nodes": 1, "ig_every": 1, "ig_momentum": 0, "ig_stopword_weight": 0, "ig_batch_size": 1,
           "early_stopping_patience": 1, "early_stopping_threshold": 0}
 
 def _check_ig(args):
@@ -229,6 +232,7 @@ def _check_ig(args):
     for name, least in _LEAST.items():
         value = getattr(args, name)
         if value is not None and not least <= value < math.inf: raise ValueError(f"{name}={value}: must be {least} or more, and finite")
+    if args.ig_momentum >= 1: raise ValueError(f"ig_momentum={args.ig_momentum}: must be below 1")
     if not 0 < args.ig_fraction <= 1: raise ValueError(f"ig_fraction={args.ig_fraction}: must be above 0 and at most 1")
     if args.ig_stopwords not in ("nltk", "sklearn") and not Path(args.ig_stopwords).is_file():
         raise ValueError(f"ig_stopwords={args.ig_stopwords!r}: there is no such file; choose nltk, sklearn or a file with a word a line")
@@ -267,10 +271,11 @@ def checkpoint_bytes(
     model: nn.Module,          # the model to be trained
     args: TrainingArguments,   # its arguments
 ) -> tuple[int, int]:          # bytes of the weights alone, and of a whole checkpoint
-    "How much disk a checkpoint takes, for Adam-like optimizers (others need less)."
+    "How much disk a checkpoint takes, for Adam-like optimizers (others need less) and the penalty's running mean."
     weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
     trained = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
-    return weights, weights + (0 if args.save_only_model else 2 * trained)
+    running = args.ig_mode != "none" and args.ig_momentum > 0
+    return weights, weights + (0 if args.save_only_model else (2 + running) * trained)
 
 def check_space(
     model: nn.Module,          # the model to be trained
@@ -286,6 +291,8 @@ def check_space(
                       f"({whole / 1e6:,.0f} MB a checkpoint). Free some, choose another --output_dir, or try --save_total_limit 1, --save_only_model")
 
 # %% ../nbs/api/05_trainer.ipynb #8905a18e
+RUNNING = "ig_running.safetensors"  # in a checkpoint: the penalty's running means
+
 def checkpoint_problem(
     folder: str | Path,  # a folder checkpoint-N
 ) -> str | None:         # which file is missing or damaged and how, or None
@@ -294,6 +301,7 @@ def checkpoint_problem(
     if not folder.is_dir(): return "there is no such folder"
     random_states = sorted(folder.glob("rng_state*.pth")) or [folder/"rng_state.pth"]
     files = [folder/"config.json", *weight_files(folder), folder/"optimizer.pt", folder/"scheduler.pt", *random_states, folder/"trainer_state.json"]
+    if (folder/RUNNING).is_file(): files.append(folder/RUNNING)
     for path in files:
         if not (problem := damage(path)): continue
         hint = " (it was written with --save_only_model, or the run was killed while writing it)" if path.name == "optimizer.pt" and "missing" in problem else ""
@@ -453,6 +461,8 @@ class Share:
     total: int           # examples regularised on all processes, K
     processes: int       # N
     reduce: Callable     # sum of a tensor over processes
+    gather: Callable     # tensor [n] -> those of all processes [N,n]
+    index: int = 0       # this process's number
 
     @property
     def weight(self): return self.processes * self.rows / self.total
@@ -460,6 +470,12 @@ class Share:
     def reduce_mean(self, statistic):
         "Mean over all regularised examples of all processes, from this process's mean."
         return self.reduce(statistic.detach() * self.rows) / self.total if self.processes > 1 else statistic
+
+    def spread(self, size, rows):
+        "Sums of `size` and `rows` over the processes before this one, and over all."
+        if self.processes == 1: return (0.0, 0), (size, rows)
+        every = self.gather(torch.stack([size.double(), torch.tensor(float(rows), dtype=torch.float64)]))
+        return every[:self.index].sum(0), every.sum(0)
 
 # %% ../nbs/api/05_trainer.ipynb #2df01cb1
 def share(
@@ -473,7 +489,8 @@ def share(
     drawn = draw(sum(sizes)) if draw else None
     local = drawn.local(start, start + size) if draw else None
     rows, total = (len(local.rows), len(drawn.rows)) if draw else (size, sum(sizes))
-    return Share(local, rows, total, accelerator.num_processes, lambda t: accelerator.reduce(t.clone(), "sum"))
+    gather = lambda t: accelerator.gather(t[None].to(accelerator.device)).cpu()
+    return Share(local, rows, total, accelerator.num_processes, lambda t: accelerator.reduce(t.clone(), "sum"), gather, accelerator.process_index)
 
 # %% ../nbs/api/05_trainer.ipynb #c16f6feb
 def unsupported(
@@ -545,22 +562,28 @@ class _PenaltyStep:
                     generator=_generator(args.seed, self.state.global_step, self._micro))
 
     def _add_penalty(self, inputs):
-        "Add the penalty's gradient to `.grad`; return its part in this process's loss."
+        "Put the penalty's gradient into its running mean; return its part in this process's loss."
         args, batch = self.args, self._prepare_inputs({name: value for name, value in inputs.items() if name != ROW})
         mine = share(self.accelerator, len(batch["input_ids"]), self._draw if args.ig_estimator == "sampled" else None)
-        part = args.ig_every * mine.weight / self.current_gradient_accumulation_steps
-        scaler, judge = getattr(self.accelerator, "scaler", None), not self._sums.get("gaps")
+        part, judge = mine.weight / self.current_gradient_accumulation_steps, not self._sums.get("gaps")
         try:
             with full_precision(self.model):
-                result = penalty_gradient(
-                    self.model, batch, self.penalty, estimator=args.ig_estimator, n_steps=args.ig_steps, method=args.ig_method,
+                result = self.running.update(
+                    batch, self.penalty, advance=self._micro <= 0, scale=part, estimator=args.ig_estimator, n_steps=args.ig_steps, method=args.ig_method,
                     baseline=args.ig_baseline, target=self.ig_target, tokens=args.ig_tokens, draws=mine.draws, reduce_mean=mine.reduce_mean,
-                    scale=part * (scaler.get_scale() if scaler else 1.0), internal_batch_size=args.ig_batch_size, completeness=judge)
+                    spread=mine.spread, internal_batch_size=args.ig_batch_size, completeness=judge)
         except PenaltyError as error: raise PenaltyError(self._failure(error, inputs), error.positions, error.result) from error
         variance = attribution_variance(result.scores, result.mask)
         self._book(rows=mine.rows, variance=variance.sum(), statistic=result.per_example.sum())
         if judge: self._book(gaps=mine.rows, delta=result.delta.abs().sum())
-        return part * float(result.value)
+        return args.ig_every * part * float(result.value)
+
+    def _add_to_grad(self):
+        "Add the running mean to `.grad`: of the last micro-batch, whose backward pass all processes reduce."
+        args, scaler = self.args, getattr(self.accelerator, "scaler", None)
+        fresh = self.state.global_step % args.ig_every == 0
+        if not self.accelerator.sync_gradients or not (fresh or args.ig_momentum): return
+        self.running.add_to_grad((1 if args.ig_momentum else args.ig_every) * (scaler.get_scale() if scaler else 1.0))
 
     def _failure(self, error, inputs):
         "The message for a penalty that is not finite: step, examples, cause."
@@ -603,10 +626,11 @@ class IGTrainer(_PenaltyStep, _Books, CheckedTrainer):
         **kwargs,                                  # as for the Trainer: train_dataset, data_collator, eval_dataset, compute_metrics, ...
     ):
         super().__init__(model, args, **kwargs)
-        self.penalty, self.ig_target, self._micro, self._sums = penalty or make_penalty(args), args.ig_target, -1, {}
+        self.penalty, self.ig_target, self._micro, self._sums, self.running = penalty or make_penalty(args), args.ig_target, -1, {}, None
         self._extra = ("special_tokens_mask", ROW, *(self.penalty.needs if self.penalty else ()))
         if self.penalty is None: return
         if reason := unsupported(self): raise ValueError(f"the penalty {args.ig_mode!r} cannot be trained here: {reason}")
+        self.running = RunningPenalty(self.model, args.ig_momentum)
         self.data_collator, self.train_dataset = _RowCollator(self.data_collator), _numbered(self.train_dataset)
 
     def training_step(self, model, inputs, num_items_in_batch=None):
@@ -614,6 +638,7 @@ class IGTrainer(_PenaltyStep, _Books, CheckedTrainer):
         if self.penalty is None: return super().training_step(model, self._plain(inputs), num_items_in_batch)
         self._count()
         part = self._add_penalty(inputs) if self.state.global_step % self.args.ig_every == 0 else 0.0
+        self._add_to_grad()
         loss = super().training_step(model, self._plain(inputs), num_items_in_batch)
         self._book(loss_ce=loss, ig_penalty=part)
         return loss + part
@@ -629,3 +654,17 @@ class IGTrainer(_PenaltyStep, _Books, CheckedTrainer):
     def log(self, logs, start_time=None):
         if "loss" in logs and self._sums: logs.update(self._parts())
         super().log(logs, start_time)
+
+    def _save_optimizer_and_scheduler(self, output_dir):
+        super()._save_optimizer_and_scheduler(output_dir)
+        if not (self.running and self.running.momentum): return
+        if self.accelerator.num_processes > 1: self.running.average(lambda t: self.accelerator.reduce(t.clone(), "mean"))
+        if self.args.should_save: save_file({name: t.contiguous() for name, t in self.running.state_dict().items()}, os.path.join(output_dir, RUNNING))
+
+    def _load_optimizer_and_scheduler(self, checkpoint):
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None or not (self.running and self.running.momentum): return
+        if problem := damage(Path(checkpoint)/RUNNING): raise CheckpointError(
+            f"cannot resume from {checkpoint}: {RUNNING} {problem}; it holds the penalty's running mean. It is written with ig_momentum above 0: go on with "
+            "--ig_momentum 0 if the run began so, or start over")
+        self.running.load_state_dict(load_file(Path(checkpoint)/RUNNING))
