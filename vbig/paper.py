@@ -31,15 +31,15 @@ __all__ = ['RECIPES', 'HUB_SETS', 'DEFAULT_FLAGS', 'PAPER_PAIRS', 'CAD', 'SNLI_P
            'signed', 'difference_text', 'told', 'by_seeds', 'setting_text', 'intervals_text', 'step_cost', 'main']
 
 # %% ../nbs/paper/runs.ipynb #5343f61f
-_VARIANCE = dict(ig_mode="variance", lambda_reg=0.1, alpha_scale=10, ig_attribution_nodes=2)
+_VARIANCE = dict(ig_mode="variance", lambda_reg=0.1, alpha_scale=10)
 _PAPER = {k: v for k, v in preset("paper").items() if k.startswith(("ig_", "lambda_", "alpha_"))}
 RECIPES = {
     "none": {},
     "variance": _VARIANCE,
     "strong": _VARIANCE | dict(lambda_reg=1),
-    "normalized_variance": dict(ig_mode="normalized_variance", lambda_reg=0.1, alpha_scale=1, ig_attribution_nodes=4),
-    "stopwords": dict(ig_mode="stopwords", lambda_reg=0.1, alpha_scale=1, ig_attribution_nodes=2),
-    "both": dict(ig_mode="both", lambda_reg=0.1, alpha_scale=10, ig_attribution_nodes=2),
+    "normalized_variance": dict(ig_mode="normalized_variance", lambda_reg=0.1, alpha_scale=1),
+    "stopwords": dict(ig_mode="stopwords", lambda_reg=0.1, alpha_scale=1),
+    "both": dict(ig_mode="both", lambda_reg=0.1, alpha_scale=10),
     "paper": _PAPER,
     "embedding": _PAPER | dict(ig_estimator="embedding"),
 }
@@ -394,7 +394,8 @@ def intervals_text(
     return (f"Intervals over seeds are 95 % Student t intervals from {n} seeds ({n - 1} degree{'s' if n > 2 else ''} of freedom). The test pairs are taken as they are: an interval says what other seeds would give on these pairs. Intervals are not corrected for the number of comparisons.")
 
 # %% ../nbs/paper/runs.ipynb #4d68ae40
-_MEASURED = {(4, 1, 0.25, 1, 0.9): "sampled", (2, 1, 0.25, 1, 0.9): "sampled, 2 attribution nodes", (4, 1, 0.25, 2, 0.9): "sampled, every 2nd step", (4, 1, 0.25, 1, 0): "sampled, no momentum"}
+_MEASURED = {(4, 1, 0.25, 1, 0.9): "sampled", (2, 1, 0.25, 1, 0.9): "sampled, 2 attribution nodes", (4, 1, 0.25, 2, 0.9): "sampled, every 2nd step", (4, 1, 0.25, 1, 0): "sampled, no momentum",
+             (2, 1, 0.25, 1, 0): "sampled, 2 attribution nodes, no momentum"}
 
 def step_cost(
     measured: Mapping, # what `speed_and_memory.json` holds
