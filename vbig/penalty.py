@@ -234,9 +234,9 @@ def _pick(draws, sizes, rule, spread):
     count, strata = sizes.shape
     sizes = sizes.double().cpu() * count                # u is a gradient of the mean over `count` rows: without it, to compare with other processes'
     before, whole = spread(sizes.sum(), count)          # sizes and rows of the processes before this one, and of all
-    even, much = 1 / (whole[1] * strata), sizes / max(float(whole[0]), torch.finfo(torch.float64).tiny)
-    probability = ((1 - _EVEN) * much + _EVEN * even if float(whole[0]) > 0 else torch.full_like(sizes, even)).flatten()
-    start = (1 - _EVEN) * float(before[0]) / float(whole[0]) + _EVEN * before[1] / whole[1] if float(whole[0]) > 0 else before[1] / whole[1]
+    even, size = _EVEN if float(whole[0]) > 0 else 1.0, max(float(whole[0]), torch.finfo(torch.float64).tiny)
+    chance = lambda sizes, rows: (1 - even) * sizes / size + even * rows / whole[1]
+    probability, start = chance(sizes, 1 / strata).flatten(), float(chance(*before))
     place = torch.searchsorted(start + probability.cumsum(0), draws.picks, right=True)
     mine = (draws.picks >= start) & (place < len(probability))
     place = place[mine]
@@ -461,4 +461,5 @@ class RunningPenalty(_Means):
         factor, trained, means = scale / (1 - self.momentum ** self.draws), dict(self.model.named_parameters()), self._means()
         there = [name for name in means if trained[name].grad is not None]
         if there: torch._foreach_add_([trained[name].grad for name in there], [means[name] for name in there], alpha=factor)
-        for name in means.keys() - set(there): trained[name].grad = means[name] * factor
+        for name in means.keys() - set(there): trained[name].grad = means[name] * factor if self.momentum else means[name].mul_(factor)
+        if not self.momentum: self.mean = None   # nothing to remember, and no memory to hold

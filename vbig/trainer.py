@@ -595,6 +595,23 @@ class _PenaltyStep:
         return (f"the penalty is not finite at step {self.state.global_step + 1} (process {self.args.process_index}), examples: "
                 f"{ids if places else 'none here'}. Likely cause: {likely_cause(self.model, error.result)}." + "".join(texts))
 
+# %% ../nbs/api/05_trainer.ipynb #a7c41e02
+class _RunningCheckpoint:
+    "Checkpoints of IGTrainer: the penalty's running means beside the optimizer's state."
+    def _save_optimizer_and_scheduler(self, output_dir):
+        super()._save_optimizer_and_scheduler(output_dir)
+        if not (self.running and self.running.momentum): return
+        if self.accelerator.num_processes > 1: self.running.average(lambda t: self.accelerator.reduce(t.clone(), "mean"))
+        if self.args.should_save: save_file({name: t.contiguous() for name, t in self.running.state_dict().items()}, os.path.join(output_dir, RUNNING))
+
+    def _load_optimizer_and_scheduler(self, checkpoint):
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None or not (self.running and self.running.momentum): return
+        if problem := damage(Path(checkpoint)/RUNNING): raise CheckpointError(
+            f"cannot resume from {checkpoint}: {RUNNING} {problem}; it holds the penalty's running mean. It is written with ig_momentum above 0: go on with "
+            "--ig_momentum 0 if the run began so, or start over")
+        self.running.load_state_dict(load_file(Path(checkpoint)/RUNNING))
+
 # %% ../nbs/api/05_trainer.ipynb #ef7850f7
 ROW = "ig_row"  # the row of `train_dataset` that an example came from
 
@@ -616,7 +633,7 @@ def _numbered(dataset):
     return dataset.add_column(ROW, np.arange(len(dataset)))
 
 # %% ../nbs/api/05_trainer.ipynb #2ce031c5
-class IGTrainer(_PenaltyStep, _Books, CheckedTrainer):
+class IGTrainer(_PenaltyStep, _Books, _RunningCheckpoint, CheckedTrainer):
     "Hugging Face's Trainer with the attribution penalty: loss = cross-entropy + lambda * tanh(alpha * mean statistic)."
     def __init__(self,
         model: PreTrainedModel | None = None,      # as for the Trainer
@@ -654,17 +671,3 @@ class IGTrainer(_PenaltyStep, _Books, CheckedTrainer):
     def log(self, logs, start_time=None):
         if "loss" in logs and self._sums: logs.update(self._parts())
         super().log(logs, start_time)
-
-    def _save_optimizer_and_scheduler(self, output_dir):
-        super()._save_optimizer_and_scheduler(output_dir)
-        if not (self.running and self.running.momentum): return
-        if self.accelerator.num_processes > 1: self.running.average(lambda t: self.accelerator.reduce(t.clone(), "mean"))
-        if self.args.should_save: save_file({name: t.contiguous() for name, t in self.running.state_dict().items()}, os.path.join(output_dir, RUNNING))
-
-    def _load_optimizer_and_scheduler(self, checkpoint):
-        super()._load_optimizer_and_scheduler(checkpoint)
-        if checkpoint is None or not (self.running and self.running.momentum): return
-        if problem := damage(Path(checkpoint)/RUNNING): raise CheckpointError(
-            f"cannot resume from {checkpoint}: {RUNNING} {problem}; it holds the penalty's running mean. It is written with ig_momentum above 0: go on with "
-            "--ig_momentum 0 if the run began so, or start over")
-        self.running.load_state_dict(load_file(Path(checkpoint)/RUNNING))
