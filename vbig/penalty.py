@@ -31,7 +31,7 @@ class PenaltyResult:
     mask: torch.Tensor         # [R,T], tokens that counted
     delta: torch.Tensor        # [R], completeness gap f(x) - f(x') - sum of scores; of a random estimate for "sampled"; NaN where it was not asked for
     rows: torch.Tensor         # [R], rows of the batch that were regularised
-    derivative: str            # how the gradient was taken: "central", "double" or "embedding"
+    derivative: str            # how the gradient was taken: "central", "double", "mixed" (some examples each) or "embedding"
 
 # %% ../nbs/api/04_penalty.ipynb #09640c05
 class PenaltyError(FloatingPointError):
@@ -57,15 +57,16 @@ _PASS = 1024  # tokens (rows x length) in one pass on a CPU
 
 class _TrainingPath:
     "The path of each of B examples, and points beside it."
-    def __init__(self, model, inputs, target, baseline, internal_batch_size=None, create_graph=False):
+    def __init__(self, model, inputs, target, baseline, internal_batch_size=None):
         self.model, self.inputs, self.baseline, self.limit = model, inputs, baseline, internal_batch_size
         if internal_batch_size is not None and internal_batch_size < 1: raise ValueError(f"internal_batch_size must be at least 1, not {internal_batch_size}")
-        with torch.set_grad_enabled(create_graph): self.ends = self.embedded()
-        self.graph, (self.size, self.width), self.device = create_graph, self.ends[1].shape[:2], self.ends[1].device
+        with torch.no_grad(): self.ends = self.embedded()
+        (self.size, self.width), self.device = self.ends[1].shape[:2], self.ends[1].device
         self.every, attention = torch.arange(self.size), inputs.get("attention_mask")
         places = torch.arange(1, self.width + 1, device=self.device)
         self.lengths = (attention.bool() * places).amax(1).clamp(min=1).cpu() if attention is not None and attention.ndim == 2 else torch.full((self.size,), self.width)
         self.budget = _PASS if self.device.type == "cpu" else _token_budget(model, self.width, self.device)
+        self.room = self.budget if self.device.type == "cpu" else self.budget // 2   # tokens in a graph that is differentiated twice: it holds more
         self.target = self._resolve(target)
 
     def embedded(self):
@@ -73,6 +74,11 @@ class _TrainingPath:
         x = embed(self.model, self.inputs)
         start = baseline_embeddings(self.model, self.inputs, x, self.baseline)
         return start, x - start
+
+    def leaves(self):
+        "`embedded` with its graph, and the same as leaves of graphs to come."
+        with torch.enable_grad(): ends = self.embedded()
+        return ends, [e.detach().requires_grad_(e.requires_grad) for e in ends]
 
     def _resolve(self, target):
         "The scalar attributed; a forward pass at the input is spared where the configuration tells the number of classes."
@@ -100,21 +106,21 @@ def _passes(path, rows, alphas, ends=None, tilt=None):
         yield at, points, path.target(forward_from_embeddings(path.model, _take(path.inputs, here, width), points), rows[at].repeat(copies))
 
 # %% ../nbs/api/04_penalty.ipynb #315ee47a
-def _slopes(path, alphas):
-    "What each token contributes at each of the nodes `alphas` [B,K]: the gradient times the step, [B,K,T]."
-    found = torch.zeros(alphas.numel(), path.width, device=path.device, dtype=path.ends[1].dtype)
-    rows = path.every[:, None].expand_as(alphas).flatten()
-    with torch.enable_grad(), double_backward(path.model) if path.graph else contextlib.nullcontext():
-        for at, points, f in _passes(path, rows, alphas.flatten()):
-            gradient, = torch.autograd.grad(f.sum(), points, create_graph=path.graph)
+def _slopes(path, alphas, rows=None, leaves=None):
+    "What each token contributes at each of the nodes `alphas` [R,K] of examples `rows` [R] (all of them): the gradient times the step, [R,K,T]; with a graph from `leaves`."
+    step, which = (leaves or path.ends)[1], (path.every if rows is None else rows)[:, None].expand_as(alphas).flatten()
+    found = torch.zeros(len(which), path.width, device=path.device, dtype=step.dtype)
+    with torch.enable_grad(), double_backward(path.model) if leaves else contextlib.nullcontext():
+        for at, points, f in _passes(path, which, alphas.flatten(), leaves):
+            gradient, = torch.autograd.grad(f.sum(), points, create_graph=bool(leaves))
             width = points.shape[1]
-            slopes = (gradient * path.ends[1][rows[at].to(path.device), :width]).sum(-1)
+            slopes = (gradient * step[which[at].to(path.device), :width]).sum(-1)
             found = found.index_add(0, at.to(path.device), nn.functional.pad(slopes, (0, path.width - width)))
     return found.view(*alphas.shape, path.width)
 
-def _attributions(path, alphas, weights):
-    "Scores [B,T] by nodes `alphas` [B,K] with `weights` [B,K]."
-    slopes = _slopes(path, alphas)
+def _attributions(path, alphas, weights, rows=None, leaves=None):
+    "Scores [R,T] by nodes `alphas` [R,K] with `weights` [R,K], otherwise as `_slopes`."
+    slopes = _slopes(path, alphas, rows, leaves)
     return (slopes * weights.to(slopes)[:, :, None]).sum(1)
 
 @torch.no_grad()
@@ -144,6 +150,12 @@ def _checkpointing(model):
         for layer in layers: layer.training = False
 
 # %% ../nbs/api/04_penalty.ipynb #1dda970d
+def _tangent(penalty, statistic):
+    "The slope of the penalty in its statistic."
+    with torch.enable_grad():
+        at = statistic.detach().clone().requires_grad_()
+        return torch.autograd.grad(penalty.value(at), at)[0]
+
 def _demand(penalty, batch, scores, mask, reduce_mean, halves=None):
     "Per-example values [R], the statistic, the penalty, and u = dP/dA [R,T]; extrapolated from `halves` [2,R,T] of the nodes."
     leaf = scores.detach().requires_grad_()
@@ -153,10 +165,8 @@ def _demand(penalty, batch, scores, mask, reduce_mean, halves=None):
         if halves is not None: values = (4 * values - sum(penalty.per_example(h, mask, **_context(penalty, batch)) for h in halves) / 2) / 3
         statistic = (values.sum() / max(1, len(values))).detach()
         if reduce_mean is not None: statistic = reduce_mean(statistic)
-        total = statistic.detach().clone().requires_grad_()
-        slope, = torch.autograd.grad(penalty.value(total), total)
-        u = torch.autograd.grad(mean, leaf, slope)[0] if len(values) else torch.zeros_like(leaf)
-    return values.detach(), total.detach(), penalty.value(total).detach(), u
+        u = torch.autograd.grad(mean, leaf, _tangent(penalty, statistic))[0] if len(values) else torch.zeros_like(leaf)
+    return values.detach(), statistic.detach(), penalty.value(statistic).detach(), u
 
 # %% ../nbs/api/04_penalty.ipynb #7309516f
 def _central(path, rows, alphas, weights, u, scale, result, h=None):
@@ -167,23 +177,66 @@ def _central(path, rows, alphas, weights, u, scale, result, h=None):
     use = share.nonzero().flatten()
     h = h or 0.2 * torch.finfo(u.dtype).eps ** (1 / 3)
     with torch.enable_grad(), _checkpointing(path.model):
-        ends = path.embedded()
-        leaves = [e.detach().requires_grad_(e.requires_grad) for e in ends]
+        ends, leaves = path.leaves()
         for at, _, f in _passes(path, rows[use], alphas[use], leaves, h * tilt):
             slopes = (f[:len(at)] - f[len(at):]) / (2 * h)
             if not slopes.isfinite().all(): _raise_gradient(rows[use][at], slopes, result)
             (slopes * share[use][at].to(slopes)).sum().backward()
-        known = [(e, leaf.grad) for e, leaf in zip(ends, leaves) if leaf.grad is not None]
-        if known:
-            total = sum(g.abs().sum((1, 2)) for _, g in known)
-            if not total.isfinite().all(): _raise_gradient(path.every, total, result)
-            torch.autograd.backward([e for e, _ in known], [g for _, g in known])
+    _to_embeddings(path, ends, leaves, 1.0, result)
+
+def _to_embeddings(path, ends, leaves, factor, result):
+    "Add `factor` times what the leaves have gathered to the gradient of the embeddings."
+    known = [(e, leaf.grad * factor) for e, leaf in zip(ends, leaves) if leaf.grad is not None]
+    if not known: return
+    total = sum(g.abs().sum((1, 2)) for _, g in known)
+    if not total.isfinite().all(): _raise_gradient(path.every, total, result)
+    torch.autograd.backward([e for e, _ in known], [g for _, g in known])
 
 def _raise_gradient(rows, values, result):
     "Raise PenaltyError for the examples `rows` whose entry of `values` is not finite."
     bad = torch.zeros(len(result.rows), dtype=torch.bool)
     bad[rows[~values.isfinite().cpu()]] = True
     _raise("the penalty's gradient", bad, result.rows, result, "Lower the learning rate or the loss scale")
+
+# %% ../nbs/api/04_penalty.ipynb #c6dfd5a4
+@contextlib.contextmanager
+def _diverted(parameters, grads):
+    "Inside the context the `.grad` of `parameters` are `grads`, which keeps what becomes of them."
+    kept = [p.grad for p in parameters]
+    for p, g in zip(parameters, grads): p.grad = g
+    try: yield
+    finally:
+        for i, (p, g) in enumerate(zip(parameters, kept)): grads[i], p.grad = p.grad, g
+
+def _groups(path, nodes):
+    "Rows in groups whose graphs over `nodes` nodes fit into a pass, and the rows that do not fit."
+    groups, order = [], torch.argsort(path.lengths, stable=True)
+    fits = lambda count, row: count * nodes <= path.limit if path.limit else count * nodes * int(path.lengths[row]) <= path.room
+    for i, row in enumerate(order):
+        if not fits(1, row): return [torch.stack(g) for g in groups], order[i:]
+        if groups and fits(len(groups[-1]) + 1, row): groups[-1].append(row)
+        else: groups.append([row])
+    return [torch.stack(g) for g in groups], order[:0]
+
+def _by_graphs(path, groups, rule, values, scores):
+    "Double backward, one group of rows after another: fills their `scores`; returns what adds (factor, result) times the gradient of the sum of their `values`."
+    parameters, (ends, leaves) = [p for p in path.model.parameters() if p.requires_grad], path.leaves()
+    grads = [None] * len(parameters)
+    with torch.enable_grad(), _diverted(parameters, grads):
+        for rows in groups:
+            found = _attributions(path, *(r[rows] for r in rule), rows, leaves)
+            values(found, rows).sum().backward()
+            scores[rows.to(scores.device)] = found.detach()
+    def add(factor, result):
+        _to_embeddings(path, ends, leaves, factor, result)
+        for p, g in zip(parameters, grads):
+            if g is not None: p.grad = g.mul_(factor) if p.grad is None else p.grad.add_(g, alpha=factor)
+    return add
+
+def _twice(model):
+    "Whether a model can be differentiated twice, and memory is no worry: not compiled, no fused attention, no checkpointing."
+    attention = getattr(getattr(_unwrapped(model), "config", None), "_attn_implementation", None)
+    return attention in (None, "eager", "sdpa") and not any(hasattr(m, "_orig_mod") or getattr(m, "gradient_checkpointing", False) for m in model.modules())
 
 # %% ../nbs/api/04_penalty.ipynb #a9f8af10
 @dataclass
@@ -301,7 +354,7 @@ def penalty_gradient(
     spread: Callable | None = None,     # "sampled": (size, rows) of this process -> the sums of both over the processes before it, and over all; called exactly once
     internal_batch_size: int | None = None, # rows in one pass; None: as many as fit a token budget
     completeness: bool = True,          # compute the completeness gap too: two more forward passes of the regularised rows
-    derivative: str = "auto",           # "full" and "sampled": "central", "double" (one graph), or "auto"
+    derivative: str = "auto",           # "full": "central" (streamed), "double" (one graph), or "auto" (graph by graph where they fit); "sampled": "central" or "auto"
 ) -> PenaltyResult:                     # PenaltyError when something is not finite
     "Add scale * dP/dtheta to the `.grad` of every parameter that is trained."
     _check(model, batch, penalty, estimator, derivative)
@@ -312,11 +365,13 @@ def penalty_gradient(
     batch, spread = _take(dict(batch), rows), spread or (lambda *own: ((0, 0), own))
     with deterministic(model), _full_precision(_tokens(batch).device):
         if not len(rows): return _nothing(batch, penalty, rows, reduce_mean, spread if estimator == "sampled" else None)
-        path = lambda graph: _TrainingPath(model, batch, target, baseline, internal_batch_size, graph)
-        found = lambda path, scores, how, halves=None: _result(penalty, batch, path, scores, tokens, rows, reduce_mean, how, completeness, halves)
+        mask, path = content_mask(batch, tokens), lambda: _TrainingPath(model, batch, target, baseline, internal_batch_size)
+        found = lambda path, scores, how, halves=None: _result(penalty, batch, path, scores, mask, rows, reduce_mean, how, completeness, halves)
         if estimator == "sampled": return _sampled_run(model, path, found, path_nodes(method, n_steps), draws, spread, scale, derivative)
-        run = _embedding_run if estimator == "embedding" else _full_run
-        return run(model, path, found, [a.expand(size, -1) for a in path_nodes(method, n_steps)], scale, derivative)
+        rule = [a.expand(size, -1) for a in path_nodes(method, n_steps)]
+        if estimator == "embedding": return _embedding_run(model, path, found, rule, scale)
+        values = lambda scores, rows: penalty.per_example(scores, mask[rows.to(mask.device)], **_context(penalty, _take(batch, rows)))
+        return _full_run(model, path, found, rule, scale, derivative, penalty, values)
 
 # %% ../nbs/api/04_penalty.ipynb #b5630040
 def _nothing(batch, penalty, rows, reduce_mean, spread):
@@ -327,9 +382,8 @@ def _nothing(batch, penalty, rows, reduce_mean, spread):
     if spread: spread(torch.zeros((), dtype=torch.float64), 0)
     return PenaltyResult(penalty.value(statistic), statistic, empty, scores, scores.bool(), empty, rows, "central")
 
-def _result(penalty, batch, path, scores, tokens, rows, reduce_mean, derivative, completeness, halves=None):
+def _result(penalty, batch, path, scores, mask, rows, reduce_mean, derivative, completeness, halves=None):
     "The result and u, or PenaltyError."
-    mask = content_mask(batch, tokens)
     values, statistic, value, u = _demand(penalty, batch, scores, mask, reduce_mean, halves)
     delta = _gap(path, scores) if completeness else torch.full_like(values, float("nan"))
     result = PenaltyResult(value, statistic, values, scores.detach(), mask, delta, rows, derivative)
@@ -342,28 +396,26 @@ def _result(penalty, batch, path, scores, tokens, rows, reduce_mean, derivative,
     return result, u
 
 # %% ../nbs/api/04_penalty.ipynb #e43f0b77
-def _full_run(model, path, found, rule, scale, derivative):
+def _full_run(model, path, found, rule, scale, derivative, penalty, values):
     "`full`: every node."
-    with _frozen(model): free = path(False)
+    with _frozen(model): free = path()
     alphas, weights = rule
-    attention = getattr(getattr(_unwrapped(model), "config", None), "_attn_implementation", None)
-    one_graph = int(free.lengths.sum()) * alphas.shape[1] <= free.budget and attention in (None, "eager", "sdpa")
-    if derivative == "double" or (derivative == "auto" and one_graph):
-        whole = path(True)
-        scores = _attributions(whole, alphas, weights)
-        result, u = found(whole, scores, "double")
-        scores.backward(scale * u)
-        return result
-    with _frozen(model): scores = _attributions(free, alphas, weights)
-    result, u = found(free, scores, "central")
-    _central(free, free.every[:, None].expand_as(alphas).flatten(), alphas.flatten(), weights.flatten(), u, scale, result)
+    if derivative == "double": groups, rest = [free.every], free.every[:0]
+    else: groups, rest = _groups(free, alphas.shape[1]) if derivative == "auto" and _twice(model) else ([], free.every)
+    scores = torch.zeros(free.size, free.width, device=free.device, dtype=free.ends[1].dtype)
+    if groups: add = _by_graphs(free, groups, rule, values, scores)
+    if len(rest):
+        with _frozen(model): scores[rest.to(scores.device)] = _attributions(free, alphas[rest], weights[rest], rest)
+    result, u = found(free, scores, "central" if not groups else "mixed" if len(rest) else "double")
+    if groups: add(scale * float(_tangent(penalty, result.statistic)) / free.size, result)
+    if len(rest): _central(free, rest[:, None].expand(-1, alphas.shape[1]).flatten(), alphas[rest].flatten(), weights[rest].flatten(), u, scale, result)
     return result
 
 def _sampled_run(model, path, found, rule, draws, spread, scale, derivative):
     "`sampled`: attributions from a few nodes, the gradient where they say that much happens."
     if derivative == "double": raise ValueError('derivative="double" needs estimator="full": one graph gives attributions and gradient from the same nodes')
     with _frozen(model):
-        free, (alphas, weights) = path(False), _at(draws.attribution, *rule)
+        free, (alphas, weights) = path(), _at(draws.attribution, *rule)
         slopes = _slopes(free, alphas)
     parts = slopes * weights.to(slopes)[:, :, None]
     whole = parts.shape[1] % 2 or parts.shape[1] >= len(rule[0])   # nothing to extrapolate from, or nothing to extrapolate to
@@ -373,11 +425,11 @@ def _sampled_run(model, path, found, rule, draws, spread, scale, derivative):
     _central(free, rows, alphas.flatten(), weights.flatten(), u, scale, result)
     return result
 
-def _embedding_run(model, path, found, rule, scale, derivative):
+def _embedding_run(model, path, found, rule, scale):
     "`embedding`."
     warnings.warn('estimator="embedding" trains the word embeddings alone, as the published code did: use it to reproduce, not to regularise', stacklevel=3)
     with _frozen(model):
-        free = path(False)
+        free = path()
         average = _average_gradient(free, *rule)
     result, u = found(free, (average * free.ends[1]).sum(-1), "embedding")
     _embedding(free, average, u, scale)
@@ -444,13 +496,9 @@ class RunningPenalty(_Means):
         if advance:
             self.draws += 1
             torch._foreach_mul_(list(means.values()), self.momentum)
-        kept = {name: trained[name].grad for name in means}
-        try:
-            for name, mean in means.items(): trained[name].grad = mean
+        with _diverted([trained[name] for name in means], list(means.values())):
             return penalty_gradient(self.model, batch, penalty, scale=scale * (1 - self.momentum), **options,
                                     reduce_mean=lambda s: self._smooth(s if reduce_mean is None else reduce_mean(s)))
-        finally:
-            for name, grad in kept.items(): trained[name].grad = grad
 
     def add_to_grad(
         self,
