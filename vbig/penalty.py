@@ -212,11 +212,11 @@ def _groups(path, nodes):
     "Rows in groups whose graphs over `nodes` nodes fit into a pass, and the rows that do not fit."
     groups, order = [], torch.argsort(path.lengths, stable=True)
     fits = lambda count, row: count * nodes <= path.limit if path.limit else count * nodes * int(path.lengths[row]) <= path.room
-    for i, row in enumerate(order):
-        if not fits(1, row): return [torch.stack(g) for g in groups], order[i:]
+    alone = sum(fits(1, row) for row in order)   # the shortest come first
+    for row in order[:alone]:
         if groups and fits(len(groups[-1]) + 1, row): groups[-1].append(row)
         else: groups.append([row])
-    return [torch.stack(g) for g in groups], order[:0]
+    return [torch.stack(g) for g in groups], order[alone:]
 
 def _by_graphs(path, groups, rule, values, scores):
     "Double backward, one group of rows after another: fills their `scores`; returns what adds (factor, result) times the gradient of the sum of their `values`."
