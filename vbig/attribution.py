@@ -303,6 +303,10 @@ def _finite(values, rows, alphas):
                      "of the path (0: baseline, 1: input): its weights or its input are not usable")
 
 # %% ../nbs/api/02_attribution.ipynb #dfee822c
+def _rows(values, rows, width):
+    "values[rows, :width], with a gradient that is the same every time: that of indexing adds up in any order when there are several threads."
+    return values[:, :width].index_select(0, rows.to(values.device))
+
 class _Path:
     "The straight path from baseline to input of each of B examples."
     def __init__(self, model, inputs, target, baseline="zero", internal_batch_size=None, create_graph=False):
@@ -335,7 +339,7 @@ class _Path:
             at, width = order[:count], int(lengths[:count][-1])
             order, lengths, here = order[count:], lengths[count:], rows[at].to(self.device)
             share = alphas[at].to(self.device, self.dtype)[:, None, None]
-            nodes = self.start[here, :width] + share * self.step[here, :width]
+            nodes = _rows(self.start, here, width) + share * _rows(self.step, here, width)
             if torch.is_grad_enabled() and not nodes.requires_grad: nodes.requires_grad_()
             yield at, nodes, forward_from_embeddings(self.model, _take(self.inputs, here, width), nodes.to(self.given), hidden_states)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .attribution import (_frozen, _take, _token_budget, _tokens, _unwrapped, baseline_embeddings, content_mask, deterministic, double_backward,
+from .attribution import (_frozen, _rows, _take, _token_budget, _tokens, _unwrapped, baseline_embeddings, content_mask, deterministic, double_backward,
                               embed, forward_from_embeddings, path_nodes, resolve_target)
 from .regularizers import Penalty, _context
 
@@ -101,7 +101,7 @@ def _passes(path, rows, alphas, ends=None, tilt=None):
         share = alphas[at].to(path.device, step.dtype)[:, None]
         if tilt is not None: share = torch.cat([share + tilt[here, :width], share - tilt[here, :width]])
         here = here.repeat(copies)
-        points = start[here, :width] + share[:, :, None] * step[here, :width]
+        points = _rows(start, here, width) + share[:, :, None] * _rows(step, here, width)
         if torch.is_grad_enabled() and not points.requires_grad: points.requires_grad_()
         yield at, points, path.target(forward_from_embeddings(path.model, _take(path.inputs, here, width), points), rows[at].repeat(copies))
 
@@ -114,7 +114,7 @@ def _slopes(path, alphas, rows=None, leaves=None):
         for at, points, f in _passes(path, which, alphas.flatten(), leaves):
             gradient, = torch.autograd.grad(f.sum(), points, create_graph=bool(leaves))
             width = points.shape[1]
-            slopes = (gradient * step[which[at].to(path.device), :width]).sum(-1)
+            slopes = (gradient * _rows(step, which[at], width)).sum(-1)
             found = found.index_add(0, at.to(path.device), nn.functional.pad(slopes, (0, path.width - width)))
     return found.view(*alphas.shape, path.width)
 
