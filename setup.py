@@ -1,4 +1,5 @@
 "Package metadata: everything is read from settings.ini."
+
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -26,7 +27,10 @@ setup(
     python_requires=">=" + cfg["min_python"],
     install_requires=cfg["requirements"].split(),
     extras_require={"dev": cfg["dev_requirements"].split()},
-    entry_points={"console_scripts": cfg["console_scripts"].split(), "nbdev": ["vbig=vbig._modidx:d"]},
+    entry_points={
+        "console_scripts": cfg["console_scripts"].split(),
+        "nbdev": ["vbig=vbig._modidx:d"],
+    },
     classifiers=[
         "Development Status :: 4 - Beta",
         "Intended Audience :: Science/Research",

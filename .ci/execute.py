@@ -1,4 +1,5 @@
 "Execute notebooks in place and clean them, so that the outputs shown are those of the code shown."
+
 import argparse
 import os
 import sys
@@ -22,24 +23,41 @@ def skips(cell):
 
 def shown(output):
     "False for progress bars and warnings: they come and go with the machine and are no part of a page."
-    return output.get("name") != "stderr" and "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
+    return output.get(
+        "name"
+    ) != "stderr" and "application/vnd.jupyter.widget-view+json" not in output.get(
+        "data", {}
+    )
 
 
 def execute(path):
     "Run every cell of the notebook at `path` in a fresh kernel; write it back only when all of them passed."
     path = Path(path).resolve()
     nb, start = nbformat.read(path, as_version=4), time.time()
-    hidden = {i: c.source for i, c in enumerate(nb.cells) if c.cell_type == "code" and skips(c)}
+    hidden = {
+        i: c.source for i, c in enumerate(nb.cells) if c.cell_type == "code" and skips(c)
+    }
     kept = {i: nb.cells[i].get("outputs", []) for i in hidden}
-    for i in hidden: nb.cells[i].source = ""
+    for i in hidden:
+        nb.cells[i].source = ""
     try:
-        NotebookClient(nb, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+        NotebookClient(
+            nb,
+            timeout=None,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(path.parent)}},
+        ).execute()
     except CellExecutionError as error:
-        print(f"{path.relative_to(root)}: FAILED after {time.time() - start:.0f} s\n{error}", file=sys.stderr)
+        print(
+            f"{path.relative_to(root)}: FAILED after {time.time() - start:.0f} s\n{error}",
+            file=sys.stderr,
+        )
         return False
-    for i, source in hidden.items(): nb.cells[i].source, nb.cells[i].outputs = source, kept[i]
+    for i, source in hidden.items():
+        nb.cells[i].source, nb.cells[i].outputs = source, kept[i]
     for cell in nb.cells:
-        if cell.cell_type == "code": cell.outputs = [o for o in cell.outputs if shown(o)]
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if shown(o)]
     nb.metadata.pop("widgets", None)
     beside = path.with_suffix(".ipynb.new")
     nbformat.write(nb, beside)
@@ -53,7 +71,13 @@ def execute(path):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("notebooks", nargs="*", help="notebooks to execute (default: all under nbs/)")
-    paths = parser.parse_args().notebooks or sorted(str(p) for p in (root / "nbs").rglob("*.ipynb"))
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    parser.add_argument(
+        "notebooks", nargs="*", help="notebooks to execute (default: all under nbs/)"
+    )
+    paths = parser.parse_args().notebooks or sorted(
+        str(p) for p in (root / "nbs").rglob("*.ipynb")
+    )
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(root), os.environ.get("PYTHONPATH")])
+    )
     sys.exit(0 if all([execute(p) for p in paths]) else 1)

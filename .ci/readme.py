@@ -1,4 +1,5 @@
 "Make README.md from nbs/index.ipynb: hidden cells and directives out, nbconvert's Markdown, links from the top level."
+
 import argparse
 import re
 import sys
@@ -16,10 +17,19 @@ NOTE = "<!-- Made from nbs/index.ipynb by `python3 make.py prepare`: edit the no
 def shown(cells):
     "The cells a reader sees, without directives; a cell with `echo: false` keeps its output only."
     for cell in cells:
-        if cell.cell_type == "raw" or (cell.cell_type == "code" and HIDDEN.search(cell.source)): continue
+        if cell.cell_type == "raw" or (
+            cell.cell_type == "code" and HIDDEN.search(cell.source)
+        ):
+            continue
         if cell.cell_type == "code":
             echo = not re.search(r"^#\|\s*echo:\s*false", cell.source, re.M)
-            cell.source = "\n".join(l for l in cell.source.splitlines() if not l.startswith("#|")).strip() if echo else ""
+            cell.source = (
+                "\n".join(
+                    l for l in cell.source.splitlines() if not l.startswith("#|")
+                ).strip()
+                if echo
+                else ""
+            )
         yield cell
 
 
@@ -30,23 +40,37 @@ def make_readme():
     nb.metadata["language_info"] = {"name": "python"}
     text, resources = MarkdownExporter().from_notebook_node(nb)
     if resources.get("outputs"):
-        raise SystemExit("nbs/index.ipynb: a figure that README.md shows must be a file that Markdown links to, not a cell's output")
+        raise SystemExit(
+            "nbs/index.ipynb: a figure that README.md shows must be a file that Markdown links to, not a cell's output"
+        )
     text = re.sub(r"```(?:python)?\n\s*```\n", "", text)
-    text = re.sub(r"\]\((?!https?:|#|mailto:)(?:\.\./)?([^)]+)\)", lambda m: f"]({link(m[1])})", text)
+    text = re.sub(
+        r"\]\((?!https?:|#|mailto:)(?:\.\./)?([^)]+)\)",
+        lambda m: f"]({link(m[1])})",
+        text,
+    )
     return NOTE + re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def link(target):
     "`target`, relative to nbs/, as seen from the top level; a link that leads nowhere is an error."
     for candidate in ("nbs/" + target, target):
-        if (root / candidate.split("#")[0]).exists(): return candidate
+        if (root / candidate.split("#")[0]).exists():
+            return candidate
     raise SystemExit(f"nbs/index.ipynb: the link to {target!r} leads nowhere")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare; exit 1 when README.md is out of step")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="only compare; exit 1 when README.md is out of step",
+    )
     text = make_readme()
-    if not parser.parse_args().check: readme.write_text(text, encoding="utf-8")
+    if not parser.parse_args().check:
+        readme.write_text(text, encoding="utf-8")
     elif readme.read_text(encoding="utf-8") != text:
-        sys.exit("README.md is out of step with nbs/index.ipynb: run `python3 make.py prepare`")
+        sys.exit(
+            "README.md is out of step with nbs/index.ipynb: run `python3 make.py prepare`"
+        )

@@ -18,7 +18,16 @@ from sklearn.feature_extraction.text import CountVectorizer
 from transformers import PrinterCallback, TrainerCallback, set_seed
 
 from .data import LABELS, nli_collator, tokenize_nli
-from .evaluation import TWO_WAY_LABELS, is_two_way, nli_metrics, predict, probabilities, read_predictions, wilson, write_predictions
+from vbig.evaluation import (
+    TWO_WAY_LABELS,
+    is_two_way,
+    nli_metrics,
+    predict,
+    probabilities,
+    read_predictions,
+    wilson,
+    write_predictions,
+)
 from .trainer import IGTrainer, IGTrainingArguments, load_model
 
 # %% ../nbs/api/07_artifacts.ipynb #ae34b332
@@ -34,14 +43,37 @@ def label_statistics(
 ) -> pd.DataFrame:  # a row a word and label: word, label, count, label_count, share, base_rate, pmi, z, p, p_corrected, significant; by z
     "Which words stand too often with which label: PMI and z-statistics with multiple-testing control."
     frame, names = _texts_and_labels(dataset, side)
-    if not len(frame): raise ValueError("no examples to count words in")
-    counter = CountVectorizer(token_pattern=r"\w+(?:['’]\w+)*", ngram_range=(1, ngrams), binary=True, min_df=min_count)
-    try: words = counter.fit_transform(frame[side])
-    except ValueError as error: raise ValueError(f"no word stands in {min_count} or more of the {len(frame):,} texts ({error})") from None
+    if not len(frame):
+        raise ValueError("no examples to count words in")
+    counter = CountVectorizer(
+        token_pattern=r"\w+(?:['’]\w+)*",
+        ngram_range=(1, ngrams),
+        binary=True,
+        min_df=min_count,
+    )
+    try:
+        words = counter.fit_transform(frame[side])
+    except ValueError as error:
+        raise ValueError(
+            f"no word stands in {min_count} or more of the {len(frame):,} texts ({error})"
+        ) from None
     labels = [c for c in range(len(names)) if (frame["label"] == c).any()]
-    hits = np.stack([np.asarray(words[(frame["label"] == c).to_numpy()].sum(0)).ravel() for c in labels], axis=1)
-    base = np.array([(frame["label"] == c).mean() if base_rate == "data" else 1 / len(names) for c in labels])
-    table = _statistics(counter.get_feature_names_out(), hits, base, [names[c] for c in labels])
+    hits = np.stack(
+        [
+            np.asarray(words[(frame["label"] == c).to_numpy()].sum(0)).ravel()
+            for c in labels
+        ],
+        axis=1,
+    )
+    base = np.array(
+        [
+            (frame["label"] == c).mean() if base_rate == "data" else 1 / len(names)
+            for c in labels
+        ]
+    )
+    table = _statistics(
+        counter.get_feature_names_out(), hits, base, [names[c] for c in labels]
+    )
     table["p_corrected"] = corrected(table["p"].to_numpy(), correction)
     table["significant"] = (table["p_corrected"] < alpha) & (table["z"] > 0)
     table.attrs.update(side=side, n=len(frame), alpha=alpha, correction=correction)
@@ -50,36 +82,83 @@ def label_statistics(
 # %% ../nbs/api/07_artifacts.ipynb #bf53410c
 def _texts_and_labels(dataset: Any, side: str) -> tuple[pd.DataFrame, Sequence[str]]:
     "Texts and integer labels as a frame, and the labels' names."
-    columns = list(dataset.columns if isinstance(dataset, pd.DataFrame) else dataset.column_names)
-    if missing := [c for c in (side, "label") if c not in columns]: raise ValueError(f"no column {missing[0]!r}: the data set has {', '.join(columns)}")
-    frame = dataset[[side, "label"]] if isinstance(dataset, pd.DataFrame) else dataset.select_columns([side, "label"]).to_pandas()
+    columns = list(
+        dataset.columns if isinstance(dataset, pd.DataFrame) else dataset.column_names
+    )
+    if missing := [c for c in (side, "label") if c not in columns]:
+        raise ValueError(
+            f"no column {missing[0]!r}: the data set has {', '.join(columns)}"
+        )
+    frame = (
+        dataset[[side, "label"]]
+        if isinstance(dataset, pd.DataFrame)
+        else dataset.select_columns([side, "label"]).to_pandas()
+    )
     names = TWO_WAY_LABELS if is_two_way(dataset) else LABELS
     bad = np.flatnonzero(~frame["label"].isin(range(len(names))))
-    if len(bad): raise ValueError(f"unknown class {frame['label'].iloc[bad[0]]} in row {bad[0]}: labels must be 0..{len(names) - 1}; load the data with load_nli")
+    if len(bad):
+        raise ValueError(
+            f"unknown class {frame['label'].iloc[bad[0]]} in row {bad[0]}: labels must be 0..{len(names) - 1}; load the data with load_nli"
+        )
     return frame.astype({side: str, "label": int}), names
+
 
 def _pmi(hits: np.ndarray, smoothing: float = 100) -> np.ndarray:
     "Pointwise mutual information [V,Y] of words and labels from counts [V,Y], with `smoothing` added to each count."
     smooth = hits + smoothing
-    return np.log(smooth * smooth.sum() / (smooth.sum(1, keepdims=True) * smooth.sum(0, keepdims=True)))
+    return np.log(
+        smooth
+        * smooth.sum()
+        / (smooth.sum(1, keepdims=True) * smooth.sum(0, keepdims=True))
+    )
 
-def _statistics(words: np.ndarray, hits: np.ndarray, base: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
+
+def _statistics(
+    words: np.ndarray, hits: np.ndarray, base: np.ndarray, names: Sequence[str]
+) -> pd.DataFrame:
     "Shares, PMI, z and exact two-sided p for words [V] and labels [Y] from counts [V,Y]."
     count = hits.sum(1, keepdims=True)
-    share, sure = hits / count, (base <= 0) | (base >= 1)
-    with np.errstate(divide="ignore", invalid="ignore"): z = np.where(sure, 0., (share - base) / np.sqrt(base * (1 - base) / count))
-    p = np.where(sure, 1., np.minimum(1, 2 * np.minimum(stats.binom.sf(hits - 1, count, base), stats.binom.cdf(hits, count, base))))
-    columns = {"count": np.broadcast_to(count, hits.shape), "label_count": hits, "share": share, "base_rate": np.broadcast_to(base, hits.shape), "pmi": _pmi(hits), "z": z, "p": p}
-    return pd.DataFrame({"word": np.repeat(words, len(names)), "label": list(names) * len(words)} | {k: v.ravel() for k, v in columns.items()})
+    share = hits / count
+    sure = (base <= 0) | (base >= 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(sure, 0.0, (share - base) / np.sqrt(base * (1 - base) / count))
+    p = np.where(
+        sure,
+        1.0,
+        np.minimum(
+            1,
+            2
+            * np.minimum(
+                stats.binom.sf(hits - 1, count, base), stats.binom.cdf(hits, count, base)
+            ),
+        ),
+    )
+    columns = {
+        "count": np.broadcast_to(count, hits.shape),
+        "label_count": hits,
+        "share": share,
+        "base_rate": np.broadcast_to(base, hits.shape),
+        "pmi": _pmi(hits),
+        "z": z,
+        "p": p,
+    }
+    return pd.DataFrame(
+        {"word": np.repeat(words, len(names)), "label": list(names) * len(words)}
+        | {k: v.ravel() for k, v in columns.items()}
+    )
+
 
 def corrected(
     p: np.ndarray,  # p-values [N]
     how: str = "holm",  # "holm", "bh" (Benjamini & Hochberg) or "none"
 ) -> np.ndarray:  # [N]
     "p-values corrected for the number of tests."
-    if how == "none": return p
-    if how == "bh": return stats.false_discovery_control(p)
-    if how != "holm": raise ValueError(f"correction={how!r}: choose holm, bh or none")
+    if how == "none":
+        return p
+    if how == "bh":
+        return stats.false_discovery_control(p)
+    if how != "holm":
+        raise ValueError(f"correction={how!r}: choose holm, bh or none")
     order = np.argsort(p)
     steps = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
     return steps[np.argsort(order)]
@@ -91,13 +170,22 @@ def artifact_weights(
     keep: Iterable[str] = (),  # words that are never artifacts, such as the negations
     most: int | None = None,  # only so many words, the heaviest
     floor: float = 0.05,  # words that move the label less are left out
-) -> dict[str, float]:  # word -> weight in 0..1, heaviest first; for `prepare_nli(..., weights=...)` and `vbig train --artifact_words`
+) -> dict[
+    str, float
+]:  # word -> weight in 0..1, heaviest first; for `prepare_nli(..., weights=...)` and `vbig train --artifact_words`
     "Weights of artifact words from data: how far a word moves its label beyond the base rate, at the lower end of the interval."
     weights: dict[str, float] = {}
     for row in table[table["significant"].astype(bool)].itertuples(index=False):
-        low = wilson(row.label_count, row.count)[0] if hasattr(row, "label_count") else None
-        weight = max(0., (low - row.base_rate) / (1 - row.base_rate)) if row.base_rate < 1 else 0.
-        if weight >= floor and row.word not in keep: weights[row.word] = max(weight, weights.get(row.word, 0.))
+        low = (
+            wilson(row.label_count, row.count)[0] if hasattr(row, "label_count") else None
+        )
+        weight = (
+            max(0.0, (low - row.base_rate) / (1 - row.base_rate))
+            if row.base_rate < 1
+            else 0.0
+        )
+        if weight >= floor and row.word not in keep:
+            weights[row.word] = max(weight, weights.get(row.word, 0.0))
     heaviest = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:most]
     return {word: round(weight, 4) for word, weight in heaviest}
 
@@ -106,15 +194,33 @@ def without_premise(
     dataset: Any,  # `datasets.Dataset` with a premise column
 ) -> Any:  # the same with empty premises; everything that was made from them is gone
     "Pairs with the premise emptied; columns of an earlier tokenisation are dropped, for they still hold it."
-    made = [c for c in dataset.column_names if c in ("input_ids", "attention_mask", "token_type_ids", "special_tokens_mask", "offset_mapping", "length", "truncated")]
-    return dataset.remove_columns(made).map(_emptied, batched=True, desc="Without premise")
+    made = [
+        c
+        for c in dataset.column_names
+        if c
+        in (
+            "input_ids",
+            "attention_mask",
+            "token_type_ids",
+            "special_tokens_mask",
+            "offset_mapping",
+            "length",
+            "truncated",
+        )
+    ]
+    return dataset.remove_columns(made).map(
+        _emptied, batched=True, desc="Without premise"
+    )
+
 
 def _emptied(batch: Mapping[str, list]) -> dict[str, list]:
     "A batch with empty premises."
     return {"premise": [""] * len(batch["premise"])}
 
+
 class HypothesisOnly(NamedTuple):
     "A model that saw hypotheses only, and what it reached."
+
     metrics: dict  # `nli_metrics` with intervals, `majority` (share of the most frequent label), `gain` over it, `p` (binomial, one-sided)
     predictions: pd.DataFrame  # on the evaluation set; predicted without its premises
     premise_effect: float  # largest change of a logit when premises are exchanged: 0
@@ -134,17 +240,49 @@ def hypothesis_only(
 ) -> HypothesisOnly:  # metrics, predictions, premise_effect, model, tokenizer
     "Train a model on hypotheses alone with the same Trainer, and say how far that leads."
     with tempfile.TemporaryDirectory() as folder:
-        args = args or IGTrainingArguments(folder, num_train_epochs=1, learning_rate=1e-4, per_device_train_batch_size=32, save_strategy="no", report_to="none", seed=seed, disable_tqdm=not progress, logging_strategy="no", dataloader_pin_memory=torch.cuda.is_available())
+        args = args or IGTrainingArguments(
+            folder,
+            num_train_epochs=1,
+            learning_rate=1e-4,
+            per_device_train_batch_size=32,
+            save_strategy="no",
+            report_to="none",
+            seed=seed,
+            disable_tqdm=not progress,
+            logging_strategy="no",
+            dataloader_pin_memory=torch.cuda.is_available(),
+        )
         set_seed(args.seed)
         net, tokenizer = load_model(model, seed=args.seed)
-        trainer = IGTrainer(net, args, train_dataset=tokenize_nli(without_premise(train), tokenizer, max_length=max_length), data_collator=nli_collator(tokenizer), processing_class=tokenizer)
-        if not progress: trainer.remove_callback(PrinterCallback)
+        trainer = IGTrainer(
+            net,
+            args,
+            train_dataset=tokenize_nli(
+                without_premise(train), tokenizer, max_length=max_length
+            ),
+            data_collator=nli_collator(tokenizer),
+            processing_class=tokenizer,
+        )
+        if not progress:
+            trainer.remove_callback(PrinterCallback)
         trainer.train()
         net = trainer.accelerator.unwrap_model(trainer.model)
-        logits = predict(net, tokenizer, without_premise(evaluation), max_length=max_length, progress=progress)
+        logits = predict(
+            net,
+            tokenizer,
+            without_premise(evaluation),
+            max_length=max_length,
+            progress=progress,
+        )
         effect = premise_effect(net, tokenizer, evaluation, logits, max_length=max_length)
         path = write_predictions(f"{folder}/p.jsonl", evaluation, logits)
-        return HypothesisOnly(above_majority(logits, evaluation), read_predictions(path), effect, net, tokenizer)
+        return HypothesisOnly(
+            above_majority(logits, evaluation),
+            read_predictions(path),
+            effect,
+            net,
+            tokenizer,
+        )
 
 # %% ../nbs/api/07_artifacts.ipynb #b750ed22
 def premise_effect(
@@ -160,12 +298,31 @@ def premise_effect(
     "How much the logits change when each pair gets the premise of another pair; RuntimeError when a blind model sees it."
     few = dataset.select(range(min(n, len(dataset))))
     rows = few.select_columns(["hypothesis", "label"])
-    other = rows.add_column("premise", list(np.roll(np.array(few["premise"], dtype=object), 1)))
+    other = rows.add_column(
+        "premise", list(np.roll(np.array(few["premise"], dtype=object), 1))
+    )
     prepare = without_premise if blind else (lambda d: d)
-    before = logits[:len(few)] if logits is not None else predict(model, tokenizer, prepare(few), max_length=max_length, progress=False)
-    effect = float(np.abs(predict(model, tokenizer, prepare(other), max_length=max_length, progress=False) - before).max(initial=0))
-    if blind and effect > 1e-3: raise RuntimeError(f"the premise changes a logit by {effect:.3g}, though the model must not see it")
+    before = (
+        logits[: len(few)]
+        if logits is not None
+        else predict(
+            model, tokenizer, prepare(few), max_length=max_length, progress=False
+        )
+    )
+    effect = float(
+        np.abs(
+            predict(
+                model, tokenizer, prepare(other), max_length=max_length, progress=False
+            )
+            - before
+        ).max(initial=0)
+    )
+    if blind and effect > 1e-3:
+        raise RuntimeError(
+            f"the premise changes a logit by {effect:.3g}, though the model must not see it"
+        )
     return effect
+
 
 def above_majority(
     logits: np.ndarray,  # [N,C]
@@ -175,13 +332,25 @@ def above_majority(
     labels = np.asarray(evaluation["label"])
     metrics = nli_metrics(logits, labels, two_way=is_two_way(evaluation), intervals=True)
     majority = float(np.bincount(labels).max() / len(labels))
-    p = stats.binomtest(round(metrics["accuracy"] * len(labels)), len(labels), majority, "greater").pvalue if majority < 1 else None
-    return metrics | {"majority": majority, "gain": metrics["accuracy"] - majority, "p": None if p is None else float(p)}
+    p = (
+        stats.binomtest(
+            round(metrics["accuracy"] * len(labels)), len(labels), majority, "greater"
+        ).pvalue
+        if majority < 1
+        else None
+    )
+    return metrics | {
+        "majority": majority,
+        "gain": metrics["accuracy"] - majority,
+        "p": None if p is None else float(p),
+    }
 
 # %% ../nbs/api/07_artifacts.ipynb #5ca87067
 class DataMap(TrainerCallback):
     "After every epoch, record the class probabilities of the examples (on the first process)."
-    def __init__(self,
+
+    def __init__(
+        self,
         dataset: Any,  # examples to follow: tokenised, or pairs with `tokenizer`; with labels
         tokenizer: Any,  # tokenizer, or the collator of a tokenised set
         *,
@@ -191,19 +360,37 @@ class DataMap(TrainerCallback):
         progress: bool = False,  # show a bar each epoch
     ):
         self.rows = np.sort(np.random.default_rng(seed).permutation(len(dataset))[:most])
-        self.dataset, self.tokenizer, self.batch_size, self.progress = dataset.select(self.rows), tokenizer, batch_size, progress
+        self.dataset = dataset.select(self.rows)
+        self.tokenizer = tokenizer
+        self.batch_size = batch_size
+        self.progress = progress
         self.probabilities: list[np.ndarray] = []
 
     def on_epoch_end(self, args, state, control, model=None, **kwargs):
         "Predict the examples with the model of this epoch."
         if state.is_world_process_zero:
-            logits = predict(model, self.tokenizer, self.dataset, self.batch_size, progress=self.progress)
+            logits = predict(
+                model,
+                self.tokenizer,
+                self.dataset,
+                self.batch_size,
+                progress=self.progress,
+            )
             self.probabilities.append(probabilities(logits))
 
-    def table(self) -> pd.DataFrame:  # see `data_map`, with `row`, the place in the data set given
+    def table(
+        self,
+    ) -> pd.DataFrame:  # see `data_map`, with `row`, the place in the data set given
         "The data map."
-        labels = self.dataset["label" if "label" in self.dataset.column_names else "labels"]
-        return data_map(np.stack(self.probabilities) if self.probabilities else np.zeros((0, len(self.rows), 3)), labels).assign(row=self.rows)
+        labels = self.dataset[
+            "label" if "label" in self.dataset.column_names else "labels"
+        ]
+        return data_map(
+            np.stack(self.probabilities)
+            if self.probabilities
+            else np.zeros((0, len(self.rows), 3)),
+            labels,
+        ).assign(row=self.rows)
 
 # %% ../nbs/api/07_artifacts.ipynb #2adfd9a0
 def data_map(
@@ -211,8 +398,22 @@ def data_map(
     labels: Any,  # [N] gold labels
 ) -> pd.DataFrame:  # a row an example: label, confidence, variability, correctness
     "Training dynamics: mean and standard deviation (over epochs) of the gold label's probability, and how often it is right."
-    probs, labels = np.asarray(probs, dtype=float), np.asarray(labels)
-    if probs.ndim != 3 or probs.shape[1] != len(labels): raise ValueError(f"probabilities of shape {list(probs.shape)} for {len(labels)} labels: [epochs, examples, classes] is needed")
-    if len(probs) < 2: raise ValueError(f"{len(probs)} epoch recorded: a data map needs two or more, for variability is a spread over epochs")
+    probs = np.asarray(probs, dtype=float)
+    labels = np.asarray(labels)
+    if probs.ndim != 3 or probs.shape[1] != len(labels):
+        raise ValueError(
+            f"probabilities of shape {list(probs.shape)} for {len(labels)} labels: [epochs, examples, classes] is needed"
+        )
+    if len(probs) < 2:
+        raise ValueError(
+            f"{len(probs)} epoch recorded: a data map needs two or more, for variability is a spread over epochs"
+        )
     gold = np.take_along_axis(probs, labels[None, :, None], axis=2)[..., 0]
-    return pd.DataFrame({"label": labels, "confidence": gold.mean(0), "variability": gold.std(0), "correctness": (probs.argmax(2) == labels).mean(0)})
+    return pd.DataFrame(
+        {
+            "label": labels,
+            "confidence": gold.mean(0),
+            "variability": gold.std(0),
+            "correctness": (probs.argmax(2) == labels).mean(0),
+        }
+    )

@@ -27,307 +27,554 @@ __all__ = ['METHODS', 'BASELINES', 'path_nodes', 'embedding_layer', 'embed', 'fo
            'word_spans', 'TextAttribution', 'attribute']
 
 # %% ../nbs/api/02_attribution.ipynb #d9bbd075
-METHODS = ("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid", "gausslegendre", "adaptive")
+METHODS = (
+    "riemann_left",
+    "riemann_right",
+    "riemann_middle",
+    "riemann_trapezoid",
+    "gausslegendre",
+    "adaptive",
+)
+
 
 def _check_steps(n_steps, least=1, name="n_steps"):
     "`n_steps` as an int, or an error that names it."
     if isinstance(n_steps, bool) or not hasattr(n_steps, "__index__"):
         raise TypeError(f"{name} is a whole number, not {n_steps!r}")
-    if (n_steps := operator.index(n_steps)) < least: raise ValueError(f"{name} must be at least {least}, not {n_steps}")
+    if (n_steps := operator.index(n_steps)) < least:
+        raise ValueError(f"{name} must be at least {least}, not {n_steps}")
     return n_steps
+
 
 def _check_method(method, methods=METHODS):
     "`method`, or an error that lists the choices."
-    if method not in methods: raise ValueError(f"unknown method {method!r}: choose from {', '.join(methods)}")
+    if method not in methods:
+        raise ValueError(f"unknown method {method!r}: choose from {', '.join(methods)}")
     return method
 
 # %% ../nbs/api/02_attribution.ipynb #f529dae3
 def path_nodes(
-    method: str = "riemann_middle", # one of Captum's fixed rules: `riemann_left|right|middle|trapezoid`, `gausslegendre`
-    n_steps: int = 20,              # number of nodes K, at least 1 (2 for `riemann_trapezoid`)
-) -> tuple[torch.Tensor, torch.Tensor]: # alphas [K] in [0, 1] and weights [K], float64
+    method: str = "riemann_middle",  # one of Captum's fixed rules: `riemann_left|right|middle|trapezoid`, `gausslegendre`
+    n_steps: int = 20,  # number of nodes K, at least 1 (2 for `riemann_trapezoid`)
+) -> tuple[torch.Tensor, torch.Tensor]:  # alphas [K] in [0, 1] and weights [K], float64
     "Nodes and weights of a fixed quadrature rule on [0, 1]."
-    if method == "adaptive": raise ValueError("'adaptive' has no fixed nodes: it places them for each example, see `Attribution.alphas`")
-    n = _check_steps(n_steps, least=2 if _check_method(method) == "riemann_trapezoid" else 1)
+    if method == "adaptive":
+        raise ValueError(
+            "'adaptive' has no fixed nodes: it places them for each example, see `Attribution.alphas`"
+        )
+    n = _check_steps(
+        n_steps, least=2 if _check_method(method) == "riemann_trapezoid" else 1
+    )
     if method == "gausslegendre":
         nodes, weights = np.polynomial.legendre.leggauss(n)
         return torch.from_numpy((1 + nodes) / 2), torch.from_numpy(weights / 2)
     step = torch.arange(n, dtype=torch.float64)
     weights = torch.full((n,), 1 / n, dtype=torch.float64)
-    if method == "riemann_trapezoid": weights[[0, -1]] /= 2
-    return {"riemann_left": step / n, "riemann_right": (step + 1) / n, "riemann_middle": (step + 0.5) / n,
-            "riemann_trapezoid": step / max(n - 1, 1)}[method], weights
+    if method == "riemann_trapezoid":
+        weights[[0, -1]] /= 2
+    return {
+        "riemann_left": step / n,
+        "riemann_right": (step + 1) / n,
+        "riemann_middle": (step + 0.5) / n,
+        "riemann_trapezoid": step / max(n - 1, 1),
+    }[method], weights
 
 # %% ../nbs/api/02_attribution.ipynb #cf6ad5ef
 def _unwrapped(model):
     "The module under `torch.compile`: hooks do not reach compiled code."
     return getattr(model, "_orig_mod", model)
 
+
 def embedding_layer(
-    model: nn.Module, # a Hugging Face model (unwrapped from DDP)
-) -> nn.Module:       # the layer that turns token ids into word embeddings; TypeError when there is none
+    model: nn.Module,  # a Hugging Face model (unwrapped from DDP)
+) -> (
+    nn.Module
+):  # the layer that turns token ids into word embeddings; TypeError when there is none
     "The word-embedding layer of `model`."
-    find, layer = getattr(_unwrapped(model), "get_input_embeddings", None), None
+    find = getattr(_unwrapped(model), "get_input_embeddings", None)
+    layer = None
     if find is not None:
-        with contextlib.suppress(NotImplementedError, AttributeError): layer = find()
-    if isinstance(layer, nn.Module): return layer
-    raise TypeError(f"{type(model).__name__} has no input embeddings (`get_input_embeddings`): "
-                    "pass a Hugging Face encoder, or a function of the embeddings with inputs={'inputs_embeds': ...}")
+        with contextlib.suppress(NotImplementedError, AttributeError):
+            layer = find()
+    if isinstance(layer, nn.Module):
+        return layer
+    raise TypeError(
+        f"{type(model).__name__} has no input embeddings (`get_input_embeddings`): "
+        "pass a Hugging Face encoder, or a function of the embeddings with inputs={'inputs_embeds': ...}"
+    )
 
 # %% ../nbs/api/02_attribution.ipynb #6a3c40fb
 def _as_inputs(inputs):
     "A plain dict of the model's inputs; a bare tensor is taken for embeddings."
-    if isinstance(inputs, torch.Tensor): inputs = {"inputs_embeds": inputs}
-    if not isinstance(inputs, Mapping): raise TypeError(f"inputs is a dict of tensors (or one tensor of embeddings), not {type(inputs).__name__}")
+    if isinstance(inputs, torch.Tensor):
+        inputs = {"inputs_embeds": inputs}
+    if not isinstance(inputs, Mapping):
+        raise TypeError(
+            f"inputs is a dict of tensors (or one tensor of embeddings), not {type(inputs).__name__}"
+        )
     inputs = dict(inputs)
-    name = next((n for n in ("input_ids", "inputs_embeds") if isinstance(inputs.get(n), torch.Tensor)), None)
-    if name is None: raise ValueError(f"inputs needs a tensor input_ids [B,T] or inputs_embeds [B,T,D]; it has {sorted(map(str, inputs))}")
-    if inputs[name].ndim != (2 if name == "input_ids" else 3) or not inputs[name].shape[0] or not inputs[name].shape[1]:
-        raise ValueError(f"{name} has shape {tuple(inputs[name].shape)}: expected {'[B,T]' if name == 'input_ids' else '[B,T,D]'} with at least one example and one token")
+    name = next(
+        (
+            n
+            for n in ("input_ids", "inputs_embeds")
+            if isinstance(inputs.get(n), torch.Tensor)
+        ),
+        None,
+    )
+    if name is None:
+        raise ValueError(
+            f"inputs needs a tensor input_ids [B,T] or inputs_embeds [B,T,D]; it has {sorted(map(str, inputs))}"
+        )
+    if (
+        inputs[name].ndim != (2 if name == "input_ids" else 3)
+        or not inputs[name].shape[0]
+        or not inputs[name].shape[1]
+    ):
+        raise ValueError(
+            f"{name} has shape {tuple(inputs[name].shape)}: expected {'[B,T]' if name == 'input_ids' else '[B,T,D]'} with at least one example and one token"
+        )
     return inputs
+
 
 def _tokens(inputs):
     "The tensor whose first two sizes are [B,T]."
-    return inputs["input_ids"] if inputs.get("input_ids") is not None else inputs["inputs_embeds"]
+    return (
+        inputs["input_ids"]
+        if inputs.get("input_ids") is not None
+        else inputs["inputs_embeds"]
+    )
+
 
 def _take(inputs, rows, length=None):
     "Rows `rows` of every tensor with one row an example, cut to `length` tokens where it has a token axis."
     size, tokens = _tokens(inputs).shape[:2]
+
     def take(value):
-        if not isinstance(value, torch.Tensor) or not value.ndim or len(value) != size: return value
-        if length is not None and value.ndim > 1 and value.shape[1] == tokens: value = value[:, :length]
+        if not isinstance(value, torch.Tensor) or not value.ndim or len(value) != size:
+            return value
+        if length is not None and value.ndim > 1 and value.shape[1] == tokens:
+            value = value[:, :length]
         return value[rows.to(value.device)]
+
     return {name: take(value) for name, value in inputs.items()}
 
 # %% ../nbs/api/02_attribution.ipynb #7d651072
 _FORWARD = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
-_GOLD = ("labels", "label", "start_positions", "end_positions", "inputs_embeds") # never passed on
+_GOLD = (
+    "labels",
+    "label",
+    "start_positions",
+    "end_positions",
+    "inputs_embeds",
+)  # never passed on
+
 
 def _arguments(model, inputs):
     "The entries of `inputs` that the model's forward accepts, without labels and embeddings."
     function = model.forward if isinstance(model, nn.Module) else model
-    try: parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError): parameters = ()
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    if not names and any(p.kind == p.VAR_KEYWORD for p in parameters): names = _FORWARD
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        parameters = ()
+    names = [
+        p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
+    if not names and any(p.kind == p.VAR_KEYWORD for p in parameters):
+        names = _FORWARD
     return {n: inputs[n] for n in names if inputs.get(n) is not None and n not in _GOLD}
 
+
 def embed(
-    model: nn.Module | Callable, # a Hugging Face model, or a function of embeddings
-    inputs: Mapping,             # its inputs, with `input_ids` [B,T] (or `inputs_embeds` [B,T,D], returned as they are)
-) -> torch.Tensor:               # word embeddings [B,T,D], with the graph to the embedding weights
+    model: nn.Module | Callable,  # a Hugging Face model, or a function of embeddings
+    inputs: Mapping,  # its inputs, with `input_ids` [B,T] (or `inputs_embeds` [B,T,D], returned as they are)
+) -> torch.Tensor:  # word embeddings [B,T,D], with the graph to the embedding weights
     "The word embeddings x = E[ids] that IG attributes to."
     inputs = _as_inputs(inputs)
-    return inputs["inputs_embeds"] if inputs.get("input_ids") is None else embedding_layer(model)(inputs["input_ids"])
+    return (
+        inputs["inputs_embeds"]
+        if inputs.get("input_ids") is None
+        else embedding_layer(model)(inputs["input_ids"])
+    )
 
 # %% ../nbs/api/02_attribution.ipynb #7661ad65
 def forward_from_embeddings(
-    model: nn.Module | Callable, # a Hugging Face model, or a function of embeddings
-    inputs: Mapping,             # the batch of B examples that the embeddings belong to
-    embeddings: torch.Tensor,    # [B*m,T,D]: m blocks of the B examples
-    hidden_states: bool = False, # ask a Hugging Face model for every layer's output too
-) -> object:                     # the model's outputs for B*m rows, as it returns them
+    model: nn.Module | Callable,  # a Hugging Face model, or a function of embeddings
+    inputs: Mapping,  # the batch of B examples that the embeddings belong to
+    embeddings: torch.Tensor,  # [B*m,T,D]: m blocks of the B examples
+    hidden_states: bool = False,  # ask a Hugging Face model for every layer's output too
+) -> object:  # the model's outputs for B*m rows, as it returns them
     "Outputs of `model` with its word embeddings replaced; positions, token types and mask stay those of `inputs`."
-    inputs, model = _as_inputs(inputs), _unwrapped(model)
+    inputs = _as_inputs(inputs)
+    model = _unwrapped(model)
     size = len(_tokens(inputs))
-    if len(embeddings) % size: raise ValueError(f"{len(embeddings)} rows of embeddings are no multiple of the {size} examples")
-    if len(embeddings) != size: inputs = _take(inputs, torch.arange(size).repeat(len(embeddings) // size))
+    if len(embeddings) % size:
+        raise ValueError(
+            f"{len(embeddings)} rows of embeddings are no multiple of the {size} examples"
+        )
+    if len(embeddings) != size:
+        inputs = _take(inputs, torch.arange(size).repeat(len(embeddings) // size))
     arguments = _arguments(model, inputs)
-    if hidden_states and hasattr(model, "config"): arguments["output_hidden_states"] = True
+    if hidden_states and hasattr(model, "config"):
+        arguments["output_hidden_states"] = True
     if inputs.get("input_ids") is None:
-        return model(inputs_embeds=embeddings, **arguments) if hasattr(model, "get_input_embeddings") else model(embeddings, **arguments)
+        return (
+            model(inputs_embeds=embeddings, **arguments)
+            if hasattr(model, "get_input_embeddings")
+            else model(embeddings, **arguments)
+        )
     calls = []
+
     def replace(layer, args, output):
         calls.append(tuple(output.shape))
         return embeddings.to(output.dtype)
+
     handle = embedding_layer(model).register_forward_hook(replace)
-    try: outputs = model(**arguments)
-    finally: handle.remove()
+    try:
+        outputs = model(**arguments)
+    finally:
+        handle.remove()
     if calls != [tuple(embeddings.shape)]:
-        raise ValueError(f"{type(model).__name__} looked up word embeddings of shapes {calls} where embeddings of shape "
-                         f"{tuple(embeddings.shape)} were given: IG needs an encoder that embeds its input once")
+        raise ValueError(
+            f"{type(model).__name__} looked up word embeddings of shapes {calls} where embeddings of shape "
+            f"{tuple(embeddings.shape)} were given: IG needs an encoder that embeds its input once"
+        )
     return outputs
 
 # %% ../nbs/api/02_attribution.ipynb #0f527667
 BASELINES = ("zero", "pad", "mask")
 
+
 def _token_baseline(model, name):
     "The id of the pad or mask token that the model's configuration names."
     config = getattr(_unwrapped(model), "config", None)
     token = getattr(config, f"{name}_token_id", None)
-    if token is None: raise ValueError(f"baseline={name!r}: the model's configuration names no {name}_token_id; "
-                                       f"pass the id itself, baseline=tokenizer.{name}_token_id")
+    if token is None:
+        raise ValueError(
+            f"baseline={name!r}: the model's configuration names no {name}_token_id; "
+            f"pass the id itself, baseline=tokenizer.{name}_token_id"
+        )
     return token
 
+
 def baseline_embeddings(
-    model: nn.Module | Callable,         # the model that x was embedded by
-    inputs: Mapping,                     # its inputs
-    x: torch.Tensor,                     # word embeddings [B,T,D]
-    baseline: str | int | torch.Tensor = "zero", # "zero", "pad", "mask", a token id, or embeddings that broadcast to [B,T,D]
-) -> torch.Tensor:                       # x' [B,T,D]
+    model: nn.Module | Callable,  # the model that x was embedded by
+    inputs: Mapping,  # its inputs
+    x: torch.Tensor,  # word embeddings [B,T,D]
+    baseline: str
+    | int
+    | torch.Tensor = "zero",  # "zero", "pad", "mask", a token id, or embeddings that broadcast to [B,T,D]
+) -> torch.Tensor:  # x' [B,T,D]
     "The baseline x', where the path begins."
     if isinstance(baseline, torch.Tensor):
-        try: return baseline.to(x).expand_as(x)
-        except RuntimeError: raise ValueError(f"baseline has shape {tuple(baseline.shape)}, which does not broadcast to the embeddings' {tuple(x.shape)}") from None
-    if isinstance(baseline, str) and baseline == "zero": return torch.zeros_like(x)
-    if isinstance(baseline, str) and baseline in BASELINES: baseline = _token_baseline(model, baseline)
+        try:
+            return baseline.to(x).expand_as(x)
+        except RuntimeError:
+            raise ValueError(
+                f"baseline has shape {tuple(baseline.shape)}, which does not broadcast to the embeddings' {tuple(x.shape)}"
+            ) from None
+    if isinstance(baseline, str) and baseline == "zero":
+        return torch.zeros_like(x)
+    if isinstance(baseline, str) and baseline in BASELINES:
+        baseline = _token_baseline(model, baseline)
     if isinstance(baseline, bool) or not hasattr(baseline, "__index__"):
-        raise ValueError(f"unknown baseline {baseline!r}: choose from {', '.join(BASELINES)}, a token id, or a tensor of embeddings")
-    layer, token = embedding_layer(model), operator.index(baseline)
+        raise ValueError(
+            f"unknown baseline {baseline!r}: choose from {', '.join(BASELINES)}, a token id, or a tensor of embeddings"
+        )
+    layer = embedding_layer(model)
+    token = operator.index(baseline)
     if not 0 <= token < getattr(layer, "num_embeddings", token + 1):
-        raise ValueError(f"baseline token id {token} is outside the vocabulary of {layer.num_embeddings}")
+        raise ValueError(
+            f"baseline token id {token} is outside the vocabulary of {layer.num_embeddings}"
+        )
     return layer(torch.tensor([[token]], device=x.device)).to(x.dtype).expand_as(x)
 
 # %% ../nbs/api/02_attribution.ipynb #0d31f243
 def content_mask(
-    inputs: Mapping,         # inputs with `attention_mask` [B,T] and, for "content", `special_tokens_mask` [B,T]
-    tokens: str = "content", # "content": no padding, no special tokens; "attended": no padding; "all": every position; "question": content within `question_mask`
-    special_tokens_mask: torch.Tensor | None = None, # [B,T], 1 at special tokens; default: the one in `inputs`
-) -> torch.Tensor:           # bool [B,T], True where a token counts
+    inputs: Mapping,  # inputs with `attention_mask` [B,T] and, for "content", `special_tokens_mask` [B,T]
+    tokens: str = "content",  # "content": no padding, no special tokens; "attended": no padding; "all": every position; "question": content within `question_mask`
+    special_tokens_mask: torch.Tensor
+    | None = None,  # [B,T], 1 at special tokens; default: the one in `inputs`
+) -> torch.Tensor:  # bool [B,T], True where a token counts
     "The tokens that statistics run over."
     choices = ("content", "attended", "all", "question")
-    if tokens not in choices: raise ValueError(f"unknown tokens {tokens!r}: choose from {', '.join(choices)}")
+    if tokens not in choices:
+        raise ValueError(f"unknown tokens {tokens!r}: choose from {', '.join(choices)}")
     inputs = _as_inputs(inputs)
     ids = _tokens(inputs)
     mask = torch.ones(ids.shape[:2], dtype=torch.bool, device=ids.device)
-    if tokens == "all": return mask
-    if (attention := inputs.get("attention_mask")) is not None: mask = mask & attention.bool()
-    if tokens == "attended": return mask
-    special = inputs.get("special_tokens_mask") if special_tokens_mask is None else special_tokens_mask
-    if special is None: raise ValueError(f'tokens="{tokens}" needs special_tokens_mask: tokenise with return_special_tokens_mask=True, or ask for tokens="attended"')
+    if tokens == "all":
+        return mask
+    if (attention := inputs.get("attention_mask")) is not None:
+        mask = mask & attention.bool()
+    if tokens == "attended":
+        return mask
+    special = (
+        inputs.get("special_tokens_mask")
+        if special_tokens_mask is None
+        else special_tokens_mask
+    )
+    if special is None:
+        raise ValueError(
+            f'tokens="{tokens}" needs special_tokens_mask: tokenise with return_special_tokens_mask=True, or ask for tokens="attended"'
+        )
     mask = mask & ~special.to(mask.device).bool()
-    if tokens == "content": return mask
-    if (question := inputs.get("question_mask")) is None: raise ValueError('tokens="question" needs question_mask, as vbig.qa.tokenize_qa makes it; pairs of sentences have none')
+    if tokens == "content":
+        return mask
+    if (question := inputs.get("question_mask")) is None:
+        raise ValueError(
+            'tokens="question" needs question_mask, as vbig.qa.tokenize_qa makes it; pairs of sentences have none'
+        )
     return mask & question.to(mask.device).bool()
 
 # %% ../nbs/api/02_attribution.ipynb #7eae3ca8
 @contextlib.contextmanager
 def deterministic(
-    model: nn.Module | Callable, # a module (left as it is when it is a plain function)
+    model: nn.Module | Callable,  # a module (left as it is when it is a plain function)
 ):
     "Evaluation mode (no dropout) for every submodule inside the context; each one's own mode afterwards."
-    modes = [(m, m.training) for m in model.modules()] if isinstance(model, nn.Module) else []
-    if modes: model.eval()
-    try: yield model
+    modes = (
+        [(m, m.training) for m in model.modules()] if isinstance(model, nn.Module) else []
+    )
+    if modes:
+        model.eval()
+    try:
+        yield model
     finally:
-        for module, mode in modes: module.training = mode
+        for module, mode in modes:
+            module.training = mode
+
 
 @contextlib.contextmanager
 def _frozen(model):
     "No gradients for parameters inside the context: only the embeddings' are wanted."
-    parameters = [p for p in model.parameters() if p.requires_grad] if isinstance(model, nn.Module) else []
-    for p in parameters: p.requires_grad_(False)
-    try: yield
+    parameters = (
+        [p for p in model.parameters() if p.requires_grad]
+        if isinstance(model, nn.Module)
+        else []
+    )
+    for p in parameters:
+        p.requires_grad_(False)
+    try:
+        yield
     finally:
-        for p in parameters: p.requires_grad_(True)
+        for p in parameters:
+            p.requires_grad_(True)
+
 
 @contextlib.contextmanager
 def double_backward(
-    model: nn.Module | Callable, # the model that runs inside the context
+    model: nn.Module | Callable,  # the model that runs inside the context
 ):
     "Attention that can be differentiated twice: SDPA by its math backend; an error for fused attention that cannot."
-    attention = getattr(getattr(_unwrapped(model), "config", None), "_attn_implementation", None)
+    attention = getattr(
+        getattr(_unwrapped(model), "config", None), "_attn_implementation", None
+    )
     if attention not in (None, "eager", "sdpa"):
-        raise ValueError(f"attn_implementation={attention!r} cannot be differentiated twice: "
-                         'load the model with attn_implementation="eager" (or "sdpa", which is then run by its math backend)')
-    with sdpa_kernel(SDPBackend.MATH): yield
+        raise ValueError(
+            f"attn_implementation={attention!r} cannot be differentiated twice: "
+            'load the model with attn_implementation="eager" (or "sdpa", which is then run by its math backend)'
+        )
+    with sdpa_kernel(SDPBackend.MATH):
+        yield
 
 # %% ../nbs/api/02_attribution.ipynb #62a69037
 def _logits(outputs):
     "The class scores [rows, C] among a model's outputs."
-    if isinstance(outputs, tuple) and not hasattr(outputs, "logits"): outputs = outputs[0]
-    logits = outputs if isinstance(outputs, torch.Tensor) else getattr(outputs, "logits", None)
-    if logits is None and isinstance(outputs, Mapping): logits = outputs.get("logits")
-    if not isinstance(logits, torch.Tensor): raise ValueError(f"{type(outputs).__name__} has no logits: pass a function of the outputs as target")
-    if logits.ndim == 1: logits = logits[:, None]
-    if logits.ndim != 2: raise ValueError(f"logits have shape {tuple(logits.shape)}, not [B, classes]: pass a function of the outputs as target")
+    if isinstance(outputs, tuple) and not hasattr(outputs, "logits"):
+        outputs = outputs[0]
+    logits = (
+        outputs if isinstance(outputs, torch.Tensor) else getattr(outputs, "logits", None)
+    )
+    if logits is None and isinstance(outputs, Mapping):
+        logits = outputs.get("logits")
+    if not isinstance(logits, torch.Tensor):
+        raise ValueError(
+            f"{type(outputs).__name__} has no logits: pass a function of the outputs as target"
+        )
+    if logits.ndim == 1:
+        logits = logits[:, None]
+    if logits.ndim != 2:
+        raise ValueError(
+            f"logits have shape {tuple(logits.shape)}, not [B, classes]: pass a function of the outputs as target"
+        )
     return logits
+
 
 def _target_index(target, inputs, outputs):
     "The class [B] that `target` means, or None where it is a function."
-    if callable(target): return None
+    if callable(target):
+        return None
     logits = _logits(outputs)
-    size, classes = len(_tokens(inputs)), logits.shape[-1]
+    size = len(_tokens(inputs))
+    classes = logits.shape[-1]
     if isinstance(target, str):
-        if target == "predicted": return logits[:size].argmax(-1)
-        if target != "label": raise ValueError(f"unknown target {target!r}: choose from 'label', 'predicted', a class, a tensor of classes, or a function of the outputs")
+        if target == "predicted":
+            return logits[:size].argmax(-1)
+        if target != "label":
+            raise ValueError(
+                f"unknown target {target!r}: choose from 'label', 'predicted', a class, a tensor of classes, or a function of the outputs"
+            )
         target = inputs.get("labels", inputs.get("label"))
-        if target is None: raise ValueError("target='label' needs labels in inputs: pass them, or target='predicted'")
+        if target is None:
+            raise ValueError(
+                "target='label' needs labels in inputs: pass them, or target='predicted'"
+            )
     index = torch.as_tensor(target)
-    if index.is_floating_point() or index.is_complex() or index.dtype == torch.bool: raise TypeError(f"target classes are whole numbers, not {index.dtype}")
-    if index.ndim > 1 or (index.ndim == 1 and len(index) not in (1, size)): raise ValueError(f"target has shape {tuple(index.shape)}: expected one class, or one for each of {size} examples")
+    if index.is_floating_point() or index.is_complex() or index.dtype == torch.bool:
+        raise TypeError(f"target classes are whole numbers, not {index.dtype}")
+    if index.ndim > 1 or (index.ndim == 1 and len(index) not in (1, size)):
+        raise ValueError(
+            f"target has shape {tuple(index.shape)}: expected one class, or one for each of {size} examples"
+        )
     index = index.to(logits.device).long().expand(size)
     bad = ((index < 0) | (index >= classes)).nonzero().flatten().tolist()
-    if bad: raise ValueError(f"target {index[bad[0]].item()} of example {bad[0]} is out of range: the model has classes 0 to {classes - 1}")
+    if bad:
+        raise ValueError(
+            f"target {index[bad[0]].item()} of example {bad[0]} is out of range: the model has classes 0 to {classes - 1}"
+        )
     return index
 
 # %% ../nbs/api/02_attribution.ipynb #d74f0246
 def resolve_target(
-    target: str | int | torch.Tensor | Callable, # "label", "predicted", a class, classes [B], or a function of (outputs) or (outputs, inputs) -> [rows]
-    inputs: Mapping,                             # the batch of B examples (with `labels` for "label")
-    outputs: object,                             # the model's outputs for that batch, unperturbed (gives "predicted" and the number of classes)
-) -> Callable:                                   # function (outputs, rows=None) -> one scalar a row [rows]; rows: the example of each row, default m blocks of B
+    target: str
+    | int
+    | torch.Tensor
+    | Callable,  # "label", "predicted", a class, classes [B], or a function of (outputs) or (outputs, inputs) -> [rows]
+    inputs: Mapping,  # the batch of B examples (with `labels` for "label")
+    outputs: object,  # the model's outputs for that batch, unperturbed (gives "predicted" and the number of classes)
+) -> Callable:  # function (outputs, rows=None) -> one scalar a row [rows]; rows: the example of each row, default m blocks of B
     "The scalar f that is attributed: one number for each example."
     inputs = _as_inputs(inputs)
-    index, size = _target_index(target, inputs, outputs), len(_tokens(inputs))
-    wants_inputs = index is None and len([p for p in inspect.signature(target).parameters.values() if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]) > 1
+    index = _target_index(target, inputs, outputs)
+    size = len(_tokens(inputs))
+    wants_inputs = (
+        index is None
+        and len(
+            [
+                p
+                for p in inspect.signature(target).parameters.values()
+                if p.default is p.empty
+                and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+            ]
+        )
+        > 1
+    )
+
     def select(outputs, rows=None):
         if index is not None:
             logits = _logits(outputs)
-            at = index.repeat(len(logits) // size) if rows is None else index[rows.to(index.device)]
+            at = (
+                index.repeat(len(logits) // size)
+                if rows is None
+                else index[rows.to(index.device)]
+            )
             return logits.gather(1, at[:, None])[:, 0]
-        if not wants_inputs: return target(outputs)
+        if not wants_inputs:
+            return target(outputs)
         if rows is None:
             count = len(outputs if isinstance(outputs, torch.Tensor) else outputs[0])
             rows = torch.arange(size).repeat(count // size)
         return target(outputs, _take(inputs, rows))
+
     select.index = index
     return select
 
 # %% ../nbs/api/02_attribution.ipynb #6cccb327
-_TOKENS = 4096 # tokens (rows x length) in one pass on a CPU
+_TOKENS = 4096  # tokens (rows x length) in one pass on a CPU
+
 
 def _token_budget(model, width, device):
     "Tokens in one pass: from an accelerator's free memory (activations as in Korthikanti et al. 2022, table 2), a fixed number on a CPU."
     config = getattr(_unwrapped(model), "config", None)
-    if device.type != "cuda" or config is None: return _TOKENS
-    layers, hidden, heads = (getattr(config, n, None) or d for n, d in
-                             (("num_hidden_layers", 12), ("hidden_size", 1024), ("num_attention_heads", 16)))
-    return max(_TOKENS, int(torch.cuda.mem_get_info(device)[0] / 4 / (2 * layers * (34 * hidden + 5 * heads * width))))
+    if device.type != "cuda" or config is None:
+        return _TOKENS
+    layers, hidden, heads = (
+        getattr(config, n, None) or d
+        for n, d in (
+            ("num_hidden_layers", 12),
+            ("hidden_size", 1024),
+            ("num_attention_heads", 16),
+        )
+    )
+    return max(
+        _TOKENS,
+        int(
+            torch.cuda.mem_get_info(device)[0]
+            / 4
+            / (2 * layers * (34 * hidden + 5 * heads * width))
+        ),
+    )
+
 
 def _finite(values, rows, alphas):
     "`values`, or an error that names the example and the node where they are not finite."
     bad = (~torch.isfinite(values)).nonzero().flatten().tolist()
-    if not bad: return values
-    raise ValueError(f"the model gives {values[bad[0]].item()} for example {int(rows[bad[0]])} at alpha={float(alphas[bad[0]]):.3g} "
-                     "of the path (0: baseline, 1: input): its weights or its input are not usable")
+    if not bad:
+        return values
+    raise ValueError(
+        f"the model gives {values[bad[0]].item()} for example {int(rows[bad[0]])} at alpha={float(alphas[bad[0]]):.3g} "
+        "of the path (0: baseline, 1: input): its weights or its input are not usable"
+    )
 
 # %% ../nbs/api/02_attribution.ipynb #dfee822c
 def _rows(values, rows, width):
     "values[rows, :width], with a gradient that is the same every time: that of indexing adds up in any order when there are several threads."
     return values[:, :width].index_select(0, rows.to(values.device))
 
+
 class _Path:
     "The straight path from baseline to input of each of B examples."
-    def __init__(self, model, inputs, target, baseline="zero", internal_batch_size=None, create_graph=False):
-        self.model, self.inputs, self.graph = model, _as_inputs(inputs), create_graph
-        self.limit = internal_batch_size if internal_batch_size is None else _check_steps(internal_batch_size, name="internal_batch_size")
+
+    def __init__(
+        self,
+        model,
+        inputs,
+        target,
+        baseline="zero",
+        internal_batch_size=None,
+        create_graph=False,
+    ):
+        self.model = model
+        self.inputs = _as_inputs(inputs)
+        self.graph = create_graph
+        self.limit = (
+            internal_batch_size
+            if internal_batch_size is None
+            else _check_steps(internal_batch_size, name="internal_batch_size")
+        )
         with torch.set_grad_enabled(create_graph):
             x = embed(model, self.inputs)
-            self.given, self.dtype = x.dtype, torch.float64 if x.dtype == torch.float64 else torch.float32
-            self.start = baseline_embeddings(model, self.inputs, x, baseline).to(self.dtype)
+            self.given = x.dtype
+            self.dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+            self.start = baseline_embeddings(model, self.inputs, x, baseline).to(
+                self.dtype
+            )
             self.step = x.to(self.dtype) - self.start
-        (self.size, self.width), self.device, self.every = x.shape[:2], x.device, torch.arange(len(x))
-        self.lengths, self.budget = _lengths(self.inputs, x), _token_budget(model, self.width, x.device)
+        (self.size, self.width) = x.shape[:2]
+        self.device = x.device
+        self.every = torch.arange(len(x))
+        self.lengths, self.budget = (
+            _lengths(self.inputs, x),
+            _token_budget(model, self.width, x.device),
+        )
         self.logits = None if callable(target) else self._at_input()
         self.target = resolve_target(target, self.inputs, self.logits)
         ones = torch.ones(self.size)
-        self.value = (_values(self, self.every, ones) if self.logits is None else _finite(self.target(self.logits), self.every, ones)).to("cpu", self.dtype)
+        self.value = (
+            _values(self, self.every, ones)
+            if self.logits is None
+            else _finite(self.target(self.logits), self.every, ones)
+        ).to("cpu", self.dtype)
 
     @torch.no_grad()
     def _at_input(self):
-        pieces = [(at, _logits(outputs)) for at, _, outputs in self.passes(self.every, torch.ones(self.size))]
-        return torch.cat([p for _, p in pieces])[torch.cat([at for at, _ in pieces]).argsort().to(self.device)]
+        pieces = [
+            (at, _logits(outputs))
+            for at, _, outputs in self.passes(self.every, torch.ones(self.size))
+        ]
+        return torch.cat([p for _, p in pieces])[
+            torch.cat([at for at, _ in pieces]).argsort().to(self.device)
+        ]
 
     def passes(self, rows, alphas, hidden_states=False):
         "Outputs at nodes `alphas` [N] of examples `rows` [N], like lengths together: (which of the N, nodes, outputs) of each pass."
@@ -336,68 +583,146 @@ class _Path:
         while len(order):
             fits = torch.arange(1, len(order) + 1) * lengths <= self.budget
             count = self.limit or max(1, int(fits.sum()))
-            at, width = order[:count], int(lengths[:count][-1])
-            order, lengths, here = order[count:], lengths[count:], rows[at].to(self.device)
+            at = order[:count]
+            width = int(lengths[:count][-1])
+            order = order[count:]
+            lengths = lengths[count:]
+            here = rows[at].to(self.device)
             share = alphas[at].to(self.device, self.dtype)[:, None, None]
             nodes = _rows(self.start, here, width) + share * _rows(self.step, here, width)
-            if torch.is_grad_enabled() and not nodes.requires_grad: nodes.requires_grad_()
-            yield at, nodes, forward_from_embeddings(self.model, _take(self.inputs, here, width), nodes.to(self.given), hidden_states)
+            if torch.is_grad_enabled() and not nodes.requires_grad:
+                nodes.requires_grad_()
+            yield (
+                at,
+                nodes,
+                forward_from_embeddings(
+                    self.model,
+                    _take(self.inputs, here, width),
+                    nodes.to(self.given),
+                    hidden_states,
+                ),
+            )
 
 # %% ../nbs/api/02_attribution.ipynb #f23e7ade
 def _lengths(inputs, x):
     "Tokens up to the last attended one [B]; all of them where there is no mask to tell."
     attention = inputs.get("attention_mask")
-    if attention is None or attention.ndim != 2 or inputs.get("input_ids") is None: return torch.full((len(x),), x.shape[1])
-    return (attention.bool() * torch.arange(1, x.shape[1] + 1, device=attention.device)).amax(1).clamp(min=1).cpu()
+    if attention is None or attention.ndim != 2 or inputs.get("input_ids") is None:
+        return torch.full((len(x),), x.shape[1])
+    return (
+        (attention.bool() * torch.arange(1, x.shape[1] + 1, device=attention.device))
+        .amax(1)
+        .clamp(min=1)
+        .cpu()
+    )
+
 
 @torch.no_grad()
 def _values(path, rows, alphas):
     "f [N] at nodes `alphas` of examples `rows`: forward passes only."
     found = torch.empty(len(rows), dtype=path.dtype)
     for at, _, outputs in path.passes(rows, alphas):
-        found[at] = _finite(path.target(outputs, rows[at]), rows[at], alphas[at]).to(found)
+        found[at] = _finite(path.target(outputs, rows[at]), rows[at], alphas[at]).to(
+            found
+        )
     return found
+
 
 def _slopes(path, rows, alphas):
     "The slope of f along the path, split over tokens [N,T]: gradient times step, summed over the embedding dimension."
-    order, slopes = [], []
-    with torch.enable_grad(), double_backward(path.model) if path.graph else contextlib.nullcontext():
+    order = []
+    slopes = []
+    with (
+        torch.enable_grad(),
+        double_backward(path.model) if path.graph else contextlib.nullcontext(),
+    ):
         for at, nodes, outputs in path.passes(rows, alphas):
-            gradient, = torch.autograd.grad(path.target(outputs, rows[at]).sum(), nodes, create_graph=path.graph)
-            slope = (gradient * path.step[rows[at].to(path.device), :nodes.shape[1]]).sum(-1)
+            (gradient,) = torch.autograd.grad(
+                path.target(outputs, rows[at]).sum(), nodes, create_graph=path.graph
+            )
+            slope = (
+                gradient * path.step[rows[at].to(path.device), : nodes.shape[1]]
+            ).sum(-1)
             _finite(slope.detach().sum(-1), rows[at], alphas[at])
             order.append(at)
             slopes.append(nn.functional.pad(slope, (0, path.width - slope.shape[1])))
     return torch.cat(slopes)[torch.cat(order).argsort().to(path.device)]
 
 # %% ../nbs/api/02_attribution.ipynb #0b4ffce1
-_PROBES, _EVEN = 6, 0.2 # intervals of the path that are measured; share of the nodes spread evenly
+_PROBES, _EVEN = (
+    6,
+    0.2,
+)  # intervals of the path that are measured; share of the nodes spread evenly
+
 
 def _states(outputs, width, mask):
     "What moves along the path: states [N,T,D] of the middle and the last layer, or the outputs themselves where there are none."
     hidden = getattr(outputs, "hidden_states", None)
-    if hidden: return [h[:, :width].float() * mask for h in (hidden[len(hidden) // 2], hidden[-1])]
+    if hidden:
+        return [
+            h[:, :width].float() * mask for h in (hidden[len(hidden) // 2], hidden[-1])
+        ]
     output = outputs if isinstance(outputs, torch.Tensor) else outputs[0]
     return [output.float().reshape(len(output), 1, -1)]
+
 
 @torch.no_grad()
 def _travel(path):
     "How the way that hidden states travel is shared among the `_PROBES` intervals of the path: [B, _PROBES], rows sum to 1; and f at the baseline [B]."
-    points, shares, start = torch.linspace(0, 1, _PROBES + 1), torch.empty(path.size, _PROBES, dtype=torch.float64), torch.empty(path.size, dtype=path.dtype)
+    points = torch.linspace(0, 1, _PROBES + 1)
+    shares = torch.empty(path.size, _PROBES, dtype=torch.float64)
+    start = torch.empty(path.size, dtype=path.dtype)
     attention = path.inputs.get("attention_mask")
-    if attention is None or attention.ndim != 2: attention = torch.ones(path.size, path.width, device=path.device)
-    order, count = torch.argsort(path.lengths, stable=True), max(1, path.budget // (path.width * len(points)))
+    if attention is None or attention.ndim != 2:
+        attention = torch.ones(path.size, path.width, device=path.device)
+    order = torch.argsort(path.lengths, stable=True)
+    count = max(1, path.budget // (path.width * len(points)))
     for group in order.split(count):
-        rows, alphas, found = group.repeat_interleave(len(points)), points.repeat(len(group)), []
+        rows = group.repeat_interleave(len(points))
+        alphas = points.repeat(len(group))
+        found = []
         for at, nodes, outputs in path.passes(rows, alphas, hidden_states=True):
-            width, here = nodes.shape[1], rows[at].to(path.device)
-            value, first = _finite(path.target(outputs, rows[at]), rows[at], alphas[at]).to(start), alphas[at] == 0
+            width = nodes.shape[1]
+            here = rows[at].to(path.device)
+            value = _finite(path.target(outputs, rows[at]), rows[at], alphas[at]).to(
+                start
+            )
+            first = alphas[at] == 0
             start[rows[at][first]] = value[first]
-            found.append((at, [nn.functional.pad(h, (0, 0, 0, path.width - width)) if h.shape[1] == width else h
-                               for h in _states(outputs, width, attention[here, :width, None].to(torch.float32))]))
+            found.append(
+                (
+                    at,
+                    [
+                        nn.functional.pad(h, (0, 0, 0, path.width - width))
+                        if h.shape[1] == width
+                        else h
+                        for h in _states(
+                            outputs,
+                            width,
+                            attention[here, :width, None].to(torch.float32),
+                        )
+                    ],
+                )
+            )
         back = torch.cat([at for at, _ in found]).argsort().to(path.device)
-        ways = [torch.cat(layer)[back].unflatten(0, (len(group), -1)).diff(dim=1).norm(dim=-1).sum(-1).double().cpu() for layer in zip(*(h for _, h in found))]
-        shares[group] = sum(torch.where(w.sum(1, keepdim=True) > 0, w / w.sum(1, keepdim=True).clamp(min=1e-300), 1 / _PROBES) for w in ways) / len(ways)
+        ways = [
+            torch.cat(layer)[back]
+            .unflatten(0, (len(group), -1))
+            .diff(dim=1)
+            .norm(dim=-1)
+            .sum(-1)
+            .double()
+            .cpu()
+            for layer in zip(*(h for _, h in found))
+        ]
+        shares[group] = sum(
+            torch.where(
+                w.sum(1, keepdim=True) > 0,
+                w / w.sum(1, keepdim=True).clamp(min=1e-300),
+                1 / _PROBES,
+            )
+            for w in ways
+        ) / len(ways)
     return shares, start
 
 # %% ../nbs/api/02_attribution.ipynb #81bbdc4d
@@ -406,43 +731,59 @@ def _warp(shares):
     count = len(shares)
     centres = (np.arange(-1, count + 1) + 0.5) / count
     density = (1 - _EVEN) * count * np.asarray(shares) + _EVEN
-    spline = CubicSpline(centres, np.log(density[[0, *range(count), -1]])) # mirrored at both ends
+    spline = CubicSpline(
+        centres, np.log(density[[0, *range(count), -1]])
+    )  # mirrored at both ends
     fine = np.linspace(0, 1, 1025)
     height = np.exp(spline(fine))
     total = np.concatenate([[0], np.cumsum((height[1:] + height[:-1]) / 2)])
+
     def place(u):
         alphas = np.interp(u, total / total[-1], fine)
         return alphas, 1 / np.exp(spline(alphas))
+
     return place
+
 
 def _rule(place, u, ends):
     "Nodes and weights (summing to 1) of the midpoint or, with `ends`, of the trapezoid rule in u."
     alphas, weights = place(u)
-    if ends: weights = weights * np.where((u == 0) | (u == 1), 0.5, 1)
+    if ends:
+        weights = weights * np.where((u == 0) | (u == 1), 0.5, 1)
     return torch.from_numpy(alphas), torch.from_numpy(weights / weights.sum())
 
 # %% ../nbs/api/02_attribution.ipynb #0457a3cb
 @dataclass
 class Attribution:
     "Integrated Gradients of a batch: B examples, T tokens, K path nodes, C classes."
-    scores: torch.Tensor          # [B,T], one number a token, summed over the embedding dimension
-    delta: torch.Tensor           # [B], completeness gap f(x) - f(x') - sum of scores
-    mask: torch.Tensor            # bool [B,T], True at content tokens (at attended ones where special tokens are not marked)
-    target: torch.Tensor | None   # [B], the class attributed (None where target is a function)
-    value: torch.Tensor           # [B], f(x)
+
+    scores: torch.Tensor  # [B,T], one number a token, summed over the embedding dimension
+    delta: torch.Tensor  # [B], completeness gap f(x) - f(x') - sum of scores
+    mask: torch.Tensor  # bool [B,T], True at content tokens (at attended ones where special tokens are not marked)
+    target: (
+        torch.Tensor | None
+    )  # [B], the class attributed (None where target is a function)
+    value: torch.Tensor  # [B], f(x)
     baseline_value: torch.Tensor  # [B], f(x')
-    logits: torch.Tensor | None   # [B,C], outputs at the input (None where target is a function)
-    alphas: torch.Tensor          # [B,K], nodes
-    weights: torch.Tensor         # [B,K], their weights (0: a node that this example did not use)
-    converged: torch.Tensor       # bool [B], whether the relative gap is within tolerance
-    gradient_evaluations: torch.Tensor # [B], forward and backward passes spent
+    logits: (
+        torch.Tensor | None
+    )  # [B,C], outputs at the input (None where target is a function)
+    alphas: torch.Tensor  # [B,K], nodes
+    weights: (
+        torch.Tensor
+    )  # [B,K], their weights (0: a node that this example did not use)
+    converged: torch.Tensor  # bool [B], whether the relative gap is within tolerance
+    gradient_evaluations: torch.Tensor  # [B], forward and backward passes spent
     forward_evaluations: torch.Tensor  # [B], forward passes spent besides
 
     @property
-    def relative_delta(self) -> torch.Tensor: # [B]
+    def relative_delta(self) -> torch.Tensor:  # [B]
         "The gap as a share of the attributed mass, |delta| / sum |scores| (0 where nothing is attributed)."
         mass = self.scores.detach().abs().sum(-1)
-        return torch.where(mass > 0, self.delta.abs() / mass.clamp(min=torch.finfo(mass.dtype).tiny), 0)
+        return torch.where(
+            mass > 0, self.delta.abs() / mass.clamp(min=torch.finfo(mass.dtype).tiny), 0
+        )
+
 
 def _close(delta, scores, ends, tolerance):
     "Whether gaps are within tolerance, up to the rounding of f itself."
@@ -454,16 +795,28 @@ def _fixed(path, method, n_steps):
     "Scores by a fixed rule: (scores [B,T], alphas [B,K], weights [B,K], f(x') [B], forward evaluations)."
     alphas, weights = (a.expand(path.size, -1) for a in path_nodes(method, n_steps))
     start = _values(path, path.every, torch.zeros(path.size))
-    slopes = _slopes(path, path.every[:, None].expand_as(alphas).flatten(), alphas.flatten())
-    scores = (weights.to(slopes)[..., None] * slopes.unflatten(0, alphas.shape)).sum(1) # no matmul: autocast would round it
+    slopes = _slopes(
+        path, path.every[:, None].expand_as(alphas).flatten(), alphas.flatten()
+    )
+    scores = (weights.to(slopes)[..., None] * slopes.unflatten(0, alphas.shape)).sum(
+        1
+    )  # no matmul: autocast would round it
     return scores, alphas, weights, start, 2
+
 
 def _adaptive(path, n_steps, tolerance, max_steps):
     "The same by nodes placed where hidden states move, refined where the gap stays above tolerance."
     shares, start = _travel(path)
-    places, change = [_warp(row) for row in shares.numpy()], (path.value - start).to(path.device)
-    new, ends, panels, active = (np.arange(n_steps) + 0.5) / n_steps, False, n_steps, path.every.tolist()
-    u, slopes, rules, scores = {b: np.empty(0) for b in active}, {b: [] for b in active}, {}, {}
+    places = [_warp(row) for row in shares.numpy()]
+    change = (path.value - start).to(path.device)
+    new = (np.arange(n_steps) + 0.5) / n_steps
+    ends = False
+    panels = n_steps
+    active = path.every.tolist()
+    u = {b: np.empty(0) for b in active}
+    slopes = {b: [] for b in active}
+    rules = {}
+    scores = {}
     while active:
         rows = torch.tensor(active).repeat_interleave(len(new))
         alphas = torch.cat([torch.from_numpy(places[b](new)[0]) for b in active])
@@ -472,84 +825,198 @@ def _adaptive(path, n_steps, tolerance, max_steps):
             slopes[b].append(piece)
             rules[b] = _rule(places[b], u[b], ends)
             scores[b] = (rules[b][1].to(piece)[:, None] * torch.cat(slopes[b])).sum(0)
-        new = (np.arange(panels) + 0.5) / panels if ends else np.arange(panels + 1) / panels
-        panels, ends = 2 * panels, True
-        if panels + 1 > max_steps: break
+        new = (
+            (np.arange(panels) + 0.5) / panels if ends else np.arange(panels + 1) / panels
+        )
+        panels = 2 * panels
+        ends = True
+        if panels + 1 > max_steps:
+            break
         gap = torch.stack([change[b] - scores[b].detach().sum() for b in active])
-        fine = _close(gap, torch.stack([scores[b].detach() for b in active]), torch.stack([path.value, start])[:, active], tolerance)
+        fine = _close(
+            gap,
+            torch.stack([scores[b].detach() for b in active]),
+            torch.stack([path.value, start])[:, active],
+            tolerance,
+        )
         active = [b for b, ok in zip(active, fine.tolist()) if not ok]
     most = max(len(a) for a, _ in rules.values())
-    alphas, weights = (torch.stack([nn.functional.pad(rules[b][i], (0, most - len(rules[b][i])), value=1 - i) for b in path.every.tolist()]) for i in (0, 1))
-    return torch.stack([scores[b] for b in path.every.tolist()]), alphas, weights, start, _PROBES + 2
+    alphas, weights = (
+        torch.stack(
+            [
+                nn.functional.pad(rules[b][i], (0, most - len(rules[b][i])), value=1 - i)
+                for b in path.every.tolist()
+            ]
+        )
+        for i in (0, 1)
+    )
+    return (
+        torch.stack([scores[b] for b in path.every.tolist()]),
+        alphas,
+        weights,
+        start,
+        _PROBES + 2,
+    )
 
 # %% ../nbs/api/02_attribution.ipynb #5060528f
 def integrated_gradients(
-    model: nn.Module | Callable,  # a Hugging Face sequence classifier, or a function of embeddings [N,T,D]
-    inputs: Mapping,              # a batch: input_ids, attention_mask, ... [B,T]; or inputs_embeds [B,T,D]
-    target: str | int | torch.Tensor | Callable = "label", # "label", "predicted", a class, classes [B], or a function of the outputs (or of outputs and inputs) giving one number a row
+    model: nn.Module
+    | Callable,  # a Hugging Face sequence classifier, or a function of embeddings [N,T,D]
+    inputs: Mapping,  # a batch: input_ids, attention_mask, ... [B,T]; or inputs_embeds [B,T,D]
+    target: str
+    | int
+    | torch.Tensor
+    | Callable = "label",  # "label", "predicted", a class, classes [B], or a function of the outputs (or of outputs and inputs) giving one number a row
     *,
-    n_steps: int = 20,            # path nodes K; for "adaptive" the nodes to start with
-    method: str = "riemann_middle", # Captum's name of a fixed rule, or "adaptive"
-    baseline: str | int | torch.Tensor = "zero", # "zero", "pad", "mask", a token id, or embeddings that broadcast to [B,T,D]
-    internal_batch_size: int | None = None, # rows (examples x nodes) in one pass; None: as many as fit a token budget
-    create_graph: bool = False,   # keep the graph from the scores to every parameter
-    tolerance: float = 0.02,      # relative gap |delta| / sum |scores| above which an example is refined ("adaptive") and flagged (always)
-    max_steps: int | None = None, # "adaptive": most nodes an example; None: 8 * n_steps + 1
-) -> Attribution:                 # scores [B,T] with their gap, nodes and cost
+    n_steps: int = 20,  # path nodes K; for "adaptive" the nodes to start with
+    method: str = "riemann_middle",  # Captum's name of a fixed rule, or "adaptive"
+    baseline: str
+    | int
+    | torch.Tensor = "zero",  # "zero", "pad", "mask", a token id, or embeddings that broadcast to [B,T,D]
+    internal_batch_size: int
+    | None = None,  # rows (examples x nodes) in one pass; None: as many as fit a token budget
+    create_graph: bool = False,  # keep the graph from the scores to every parameter
+    tolerance: float = 0.02,  # relative gap |delta| / sum |scores| above which an example is refined ("adaptive") and flagged (always)
+    max_steps: int
+    | None = None,  # "adaptive": most nodes an example; None: 8 * n_steps + 1
+) -> Attribution:  # scores [B,T] with their gap, nodes and cost
     "Integrated Gradients over the word embeddings (Sundararajan et al. 2017, equation 1), summed over the embedding dimension."
-    least, n_steps = 2 if _check_method(method) == "riemann_trapezoid" else 1, _check_steps(n_steps)
+    least = 2 if _check_method(method) == "riemann_trapezoid" else 1
+    n_steps = _check_steps(n_steps)
     _check_steps(n_steps, least)
-    if not tolerance > 0: raise ValueError(f"tolerance must be above 0, not {tolerance!r}")
-    max_steps = 8 * n_steps + 1 if max_steps is None else _check_steps(max_steps, n_steps, name="max_steps")
-    with deterministic(model), contextlib.nullcontext() if create_graph else _frozen(model):
+    if not tolerance > 0:
+        raise ValueError(f"tolerance must be above 0, not {tolerance!r}")
+    max_steps = (
+        8 * n_steps + 1
+        if max_steps is None
+        else _check_steps(max_steps, n_steps, name="max_steps")
+    )
+    with (
+        deterministic(model),
+        contextlib.nullcontext() if create_graph else _frozen(model),
+    ):
         path = _Path(model, inputs, target, baseline, internal_batch_size, create_graph)
-        found = _adaptive(path, n_steps, tolerance, max_steps) if method == "adaptive" else _fixed(path, method, n_steps)
+        found = (
+            _adaptive(path, n_steps, tolerance, max_steps)
+            if method == "adaptive"
+            else _fixed(path, method, n_steps)
+        )
     scores, alphas, weights, start, forwards = found
     delta = (path.value - start).to(scores) - scores.detach().sum(-1)
-    mask = content_mask(path.inputs, "content" if path.inputs.get("special_tokens_mask") is not None else "attended")
+    mask = content_mask(
+        path.inputs,
+        "content" if path.inputs.get("special_tokens_mask") is not None else "attended",
+    )
     fine = _close(delta, scores.detach(), torch.stack([path.value, start]), tolerance)
-    used = (weights > 0).sum(1) if method == "adaptive" else torch.full((path.size,), n_steps)
-    return Attribution(scores, delta, mask, path.target.index, path.value.to(delta), start.to(delta), path.logits, alphas, weights, fine,
-                       used, torch.full((path.size,), forwards))
+    used = (
+        (weights > 0).sum(1)
+        if method == "adaptive"
+        else torch.full((path.size,), n_steps)
+    )
+    return Attribution(
+        scores,
+        delta,
+        mask,
+        path.target.index,
+        path.value.to(delta),
+        start.to(delta),
+        path.logits,
+        alphas,
+        weights,
+        fine,
+        used,
+        torch.full((path.size,), forwards),
+    )
 
 # %% ../nbs/api/02_attribution.ipynb #fa17b670
 def _kind(char):
     "One letter for the role of a character in a word: w(ord), i(deograph), m(ark), space, or p(unctuation)."
-    if char.isspace(): return " "
-    if "\u3400" <= char <= "\u9fff": return "i"
+    if char.isspace():
+        return " "
+    if "\u3400" <= char <= "\u9fff":
+        return "i"
     category = unicodedata.category(char)
-    return "m" if category in ("Mn", "Mc", "Me", "Cf") else "w" if category[0] in "LN" or char == "_" else "p"
+    return (
+        "m"
+        if category in ("Mn", "Mc", "Me", "Cf")
+        else "w"
+        if category[0] in "LN" or char == "_"
+        else "p"
+    )
+
 
 def word_spans(
     text: str,  # any text
-) -> list[tuple[int, int]]: # [start, end) of each word or single sign, in characters
+) -> list[tuple[int, int]]:  # [start, end) of each word or single sign, in characters
     "The words and signs of a text: \"don't\", \"T-shirt\" and \"3.5\" are one word each."
-    kinds, spans = "".join(map(_kind, text)), []
+    kinds = "".join(map(_kind, text))
+    spans = []
     for i, (char, kind) in enumerate(zip(text, kinds)):
-        before, after = kinds[i - 1:i], kinds[i + 1:i + 2]
+        before = kinds[i - 1 : i]
+        after = kinds[i + 1 : i + 2]
         glued = bool(spans) and spans[-1][1] == i and before not in ("", " ")
-        inner = glued and before in "wm" and after == "w" and (char in "'’-‐‑" or (char in ".,:" and text[i - 1].isdigit() and text[i + 1].isdigit()))
-        joined = glued and kind == "w" and (before == "m" or before == "w" or (before == "p" and spans[-1][1] - spans[-1][0] > 1))
-        if kind == " ": continue
-        if glued and (kind == "m" or inner or joined): spans[-1] = (spans[-1][0], i + 1)
-        else: spans.append((i, i + 1))
+        inner = (
+            glued
+            and before in "wm"
+            and after == "w"
+            and (
+                char in "'’-‐‑"
+                or (char in ".,:" and text[i - 1].isdigit() and text[i + 1].isdigit())
+            )
+        )
+        joined = (
+            glued
+            and kind == "w"
+            and (
+                before == "m"
+                or before == "w"
+                or (before == "p" and spans[-1][1] - spans[-1][0] > 1)
+            )
+        )
+        if kind == " ":
+            continue
+        if glued and (kind == "m" or inner or joined):
+            spans[-1] = (spans[-1][0], i + 1)
+        else:
+            spans.append((i, i + 1))
     return spans
 
 # %% ../nbs/api/02_attribution.ipynb #069f1d2b
 def _trim(text, start, end):
     "A token's characters without the spaces that some tokenizers count to it."
-    while start < end and text[start].isspace(): start += 1
-    while end > start and text[end - 1].isspace(): end -= 1
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
     return start, end
+
 
 def _by_word(text, spans, scores):
     "Word spans of `text` (as far as tokens reach) with the summed scores of their tokens."
-    words, total, touched = word_spans(text), None, set()
+    words = word_spans(text)
+    total = None
+    touched = set()
     total = [0.0] * len(words)
     for (start, end), score in zip(spans, scores):
-        shared = [(i, min(b, end) - max(a, start)) for i, (a, b) in enumerate(words) if a < end and start < b]
-        if not shared: # nothing visible: it goes to the next word
-            shared = [(next((i for i, (a, _) in enumerate(words) if a >= start), len(words) - 1), 1)] if words else []
+        shared = [
+            (i, min(b, end) - max(a, start))
+            for i, (a, b) in enumerate(words)
+            if a < end and start < b
+        ]
+        if not shared:  # nothing visible: it goes to the next word
+            shared = (
+                [
+                    (
+                        next(
+                            (i for i, (a, _) in enumerate(words) if a >= start),
+                            len(words) - 1,
+                        ),
+                        1,
+                    )
+                ]
+                if words
+                else []
+            )
         for i, size in shared:
             total[i] += score * size / sum(n for _, n in shared)
             touched.add(i)
@@ -559,68 +1026,108 @@ def _by_word(text, spans, scores):
 @dataclass
 class TextAttribution:
     "Integrated Gradients of one text or pair, special tokens left out: lists have one entry a token or word."
-    premise: str                     # the text (the first of a pair)
-    hypothesis: str | None           # the second text
-    unit: str                        # "token" or "word"
-    tokens: list[str]                # the characters of each token or word, as they stand in the text
-    scores: list[float]              # attribution, in units of the target's logit
-    offsets: list[tuple[int, int]]   # [start, end) in the text of its segment, in characters
-    segment: list[int]               # 0 premise, 1 hypothesis
-    predicted: str                   # name of the class with the highest probability
-    probabilities: dict[str, float]  # of every class
-    target: str                      # name of the class attributed
-    label: str | None                # gold label, where given
-    value: float                     # f(x): the target's logit
-    baseline_value: float            # f(x')
-    special: float                   # sum of the scores of special tokens: value - baseline_value = sum(scores) + special + delta
-    delta: float                     # completeness gap
-    converged: bool                  # whether |delta| is at most tolerance times the attributed mass
-    truncated: bool                  # whether the text was cut to max_length
-    method: str                      # quadrature rule
-    gradient_evaluations: int        # nodes spent on this example
-    forward_evaluations: int         # forward passes spent besides
 
-    def to_dict(self) -> dict: # plain lists, numbers and strings
+    premise: str  # the text (the first of a pair)
+    hypothesis: str | None  # the second text
+    unit: str  # "token" or "word"
+    tokens: list[str]  # the characters of each token or word, as they stand in the text
+    scores: list[float]  # attribution, in units of the target's logit
+    offsets: list[
+        tuple[int, int]
+    ]  # [start, end) in the text of its segment, in characters
+    segment: list[int]  # 0 premise, 1 hypothesis
+    predicted: str  # name of the class with the highest probability
+    probabilities: dict[str, float]  # of every class
+    target: str  # name of the class attributed
+    label: str | None  # gold label, where given
+    value: float  # f(x): the target's logit
+    baseline_value: float  # f(x')
+    special: float  # sum of the scores of special tokens: value - baseline_value = sum(scores) + special + delta
+    delta: float  # completeness gap
+    converged: bool  # whether |delta| is at most tolerance times the attributed mass
+    truncated: bool  # whether the text was cut to max_length
+    method: str  # quadrature rule
+    gradient_evaluations: int  # nodes spent on this example
+    forward_evaluations: int  # forward passes spent besides
+
+    def to_dict(self) -> dict:  # plain lists, numbers and strings
         "As a dict that JSON can hold."
         return asdict(self) | {"offsets": [list(o) for o in self.offsets]}
 
-    def to_json(self, **kwargs) -> str: # kwargs: of `json.dumps`
+    def to_json(self, **kwargs) -> str:  # kwargs: of `json.dumps`
         "As JSON text."
         return json.dumps(self.to_dict(), **{"ensure_ascii": False} | kwargs)
 
     @classmethod
-    def from_dict(cls, found: Mapping) -> TextAttribution: # what `to_dict` or `json.loads` gave
+    def from_dict(
+        cls, found: Mapping
+    ) -> TextAttribution:  # what `to_dict` or `json.loads` gave
         "Back from `to_dict`; ValueError names what is missing or unknown."
         names = [f.name for f in fields(cls)]
-        if set(found) != set(names): raise ValueError(f"not a TextAttribution: missing {sorted(set(names) - set(found))}, unknown {sorted(set(found) - set(names))}")
+        if set(found) != set(names):
+            raise ValueError(
+                f"not a TextAttribution: missing {sorted(set(names) - set(found))}, unknown {sorted(set(found) - set(names))}"
+            )
         return cls(**dict(found) | {"offsets": [tuple(o) for o in found["offsets"]]})
 
-    def to_frame(self) -> pd.DataFrame: # columns token, score, segment, start, end
+    def to_frame(self) -> pd.DataFrame:  # columns token, score, segment, start, end
         "One row a token or word."
         start, end = zip(*self.offsets) if self.offsets else ((), ())
-        return pd.DataFrame({"token": self.tokens, "score": self.scores, "segment": self.segment, "start": start, "end": end})
+        return pd.DataFrame(
+            {
+                "token": self.tokens,
+                "score": self.scores,
+                "segment": self.segment,
+                "start": start,
+                "end": end,
+            }
+        )
 
 # %% ../nbs/api/02_attribution.ipynb #4bfece4e
 def _check_texts(premises, hypotheses):
     "Two lists of texts of one length (the second may be None)."
-    if isinstance(premises, str): premises = [premises]
-    if isinstance(hypotheses, str): hypotheses = [hypotheses]
-    premises, hypotheses = list(premises), None if hypotheses is None else list(hypotheses)
+    if isinstance(premises, str):
+        premises = [premises]
+    if isinstance(hypotheses, str):
+        hypotheses = [hypotheses]
+    premises = list(premises)
+    hypotheses = None if hypotheses is None else list(hypotheses)
     for name, texts in (("premises", premises), ("hypotheses", hypotheses or [])):
         for i, text in enumerate(texts):
-            if not isinstance(text, str): raise TypeError(f"{name}[{i}] is {text!r}: a text is needed")
-    if hypotheses is not None and len(premises) != len(hypotheses): raise ValueError(f"{len(premises)} premises but {len(hypotheses)} hypotheses")
+            if not isinstance(text, str):
+                raise TypeError(f"{name}[{i}] is {text!r}: a text is needed")
+    if hypotheses is not None and len(premises) != len(hypotheses):
+        raise ValueError(f"{len(premises)} premises but {len(hypotheses)} hypotheses")
     return premises, hypotheses
+
 
 def _encode(tokenizer, premise, hypothesis, max_length):
     "One encoding: inputs, offsets, segment of each token (None: special) and whether it was cut."
     texts = (premise,) if hypothesis is None else (premise, hypothesis)
-    options = dict(return_offsets_mapping=True, return_special_tokens_mask=True, verbose=False)
+    options = dict(
+        return_offsets_mapping=True, return_special_tokens_mask=True, verbose=False
+    )
     coded = tokenizer(*texts, **options)
     if truncated := len(coded["input_ids"]) > max_length:
-        second = 0 if hypothesis is None else len(tokenizer(hypothesis, add_special_tokens=False, verbose=False)["input_ids"])
-        fits = second + tokenizer.num_special_tokens_to_add(pair=hypothesis is not None) < max_length
-        coded = tokenizer(*texts, truncation="only_first" if fits else "longest_first", max_length=max_length, **options)
+        second = (
+            0
+            if hypothesis is None
+            else len(
+                tokenizer(hypothesis, add_special_tokens=False, verbose=False)[
+                    "input_ids"
+                ]
+            )
+        )
+        fits = (
+            second + tokenizer.num_special_tokens_to_add(pair=hypothesis is not None)
+            < max_length
+        )
+        coded = tokenizer(
+            *texts,
+            truncation="only_first" if fits else "longest_first",
+            max_length=max_length,
+            **options,
+        )
     return dict(coded), coded.sequence_ids(), truncated
 
 # %% ../nbs/api/02_attribution.ipynb #b6e409ce
@@ -629,102 +1136,226 @@ def _class_names(model, count):
     names = getattr(getattr(model, "config", None), "id2label", None) or {}
     return [str(names.get(i, names.get(str(i), i))) for i in range(count)]
 
+
 def _classes(target, names, size, what):
     "Class indices for `size` examples from a name, an index, or a list of them."
-    many = [target] * size if isinstance(target, (str, int)) else list(target.tolist() if isinstance(target, (torch.Tensor, np.ndarray)) else target)
-    if len(many) != size: raise ValueError(f"{len(many)} {what}s for {size} examples")
+    many = (
+        [target] * size
+        if isinstance(target, (str, int))
+        else list(
+            target.tolist() if isinstance(target, (torch.Tensor, np.ndarray)) else target
+        )
+    )
+    if len(many) != size:
+        raise ValueError(f"{len(many)} {what}s for {size} examples")
     lower = [n.lower() for n in names]
     for i, one in enumerate(many):
-        if isinstance(one, str) and one.lower() in lower: many[i] = lower.index(one.lower())
-        elif isinstance(one, bool) or not hasattr(one, "__index__") or not 0 <= one < len(names):
-            raise ValueError(f"{what} {one!r} of example {i}: the model's classes are {', '.join(f'{j} {n}' for j, n in enumerate(names))}")
+        if isinstance(one, str) and one.lower() in lower:
+            many[i] = lower.index(one.lower())
+        elif (
+            isinstance(one, bool)
+            or not hasattr(one, "__index__")
+            or not 0 <= one < len(names)
+        ):
+            raise ValueError(
+                f"{what} {one!r} of example {i}: the model's classes are {', '.join(f'{j} {n}' for j, n in enumerate(names))}"
+            )
     return [int(m) for m in many]
 
 # %% ../nbs/api/02_attribution.ipynb #0366454f
 def _text_attribution(found, i, coded, texts, names, label, unit, method):
     "Example `i` of an `Attribution` of classes as text."
     probabilities = dict(zip(names, found.logits[i].double().softmax(-1).tolist()))
-    return _as_text(TextAttribution, found, i, coded, texts, unit, method, probabilities, names[found.target[i]], None if label is None else names[label])
+    return _as_text(
+        TextAttribution,
+        found,
+        i,
+        coded,
+        texts,
+        unit,
+        method,
+        probabilities,
+        names[found.target[i]],
+        None if label is None else names[label],
+    )
+
 
 def _as_text(kind, found, i, coded, texts, unit, method, probabilities, target, label):
     "Example `i` of an `Attribution` as `kind`, with the names of what was predicted, attributed and true."
     inputs, segments, truncated = coded
-    scores = found.scores[i, :len(segments)].tolist()
+    scores = found.scores[i, : len(segments)].tolist()
     pieces = []
     for segment, text in enumerate(t for t in texts if t is not None):
         at = [t for t, s in enumerate(segments) if s == segment]
-        spans, values = [_trim(text, *inputs["offset_mapping"][t]) for t in at], [scores[t] for t in at]
-        units = _by_word(text, spans, values) if unit == "word" else list(zip(spans, values))
+        spans = [_trim(text, *inputs["offset_mapping"][t]) for t in at]
+        values = [scores[t] for t in at]
+        units = (
+            _by_word(text, spans, values) if unit == "word" else list(zip(spans, values))
+        )
         pieces += [(text[a:b], score, (a, b), segment) for (a, b), score in units]
-    words, values, offsets, places = map(list, zip(*pieces)) if pieces else ([], [], [], [])
+    words, values, offsets, places = (
+        map(list, zip(*pieces)) if pieces else ([], [], [], [])
+    )
     return kind(
-        *texts, unit, words, values, offsets, places, max(probabilities, key=probabilities.get), probabilities, target, label, found.value[i].item(), found.baseline_value[i].item(),
-        sum(s for s, segment in zip(scores, segments) if segment is None), found.delta[i].item(), bool(found.converged[i]), truncated, method,
-        int(found.gradient_evaluations[i]), int(found.forward_evaluations[i]))
+        *texts,
+        unit,
+        words,
+        values,
+        offsets,
+        places,
+        max(probabilities, key=probabilities.get),
+        probabilities,
+        target,
+        label,
+        found.value[i].item(),
+        found.baseline_value[i].item(),
+        sum(s for s, segment in zip(scores, segments) if segment is None),
+        found.delta[i].item(),
+        bool(found.converged[i]),
+        truncated,
+        method,
+        int(found.gradient_evaluations[i]),
+        int(found.forward_evaluations[i]),
+    )
 
 # %% ../nbs/api/02_attribution.ipynb #e349ded3
 def attribute(
-    model: nn.Module,            # a Hugging Face sequence classifier
-    tokenizer: Callable,         # its tokenizer (a fast one: offsets are needed)
-    premises: str | Sequence[str], # texts
-    hypotheses: str | Sequence[str] | None = None, # second texts, as many; None for single texts
+    model: nn.Module,  # a Hugging Face sequence classifier
+    tokenizer: Callable,  # its tokenizer (a fast one: offsets are needed)
+    premises: str | Sequence[str],  # texts
+    hypotheses: str
+    | Sequence[str]
+    | None = None,  # second texts, as many; None for single texts
     *,
-    target: str | int | Sequence = "predicted", # "predicted", "label", a class name or index, or one for each example
-    labels: Sequence | None = None, # gold labels (names or indices), reported and used by target="label"
-    unit: str = "word",          # "word", or "token" for the model's own pieces
-    n_steps: int = 10,           # path nodes (those to start with, for "adaptive")
-    method: str = "adaptive",    # quadrature rule
-    baseline: str | int | torch.Tensor = "zero", # "zero", "pad", "mask", a token id, or an embedding [D]
-    tolerance: float = 0.02,     # relative gap above which an example is refined and flagged
-    max_steps: int | None = None, # most nodes an example ("adaptive"); None: 8 * n_steps + 1
-    max_length: int = 128,       # tokens a pair, special ones included
-    batch_size: int = 32,        # examples held at a time
-    internal_batch_size: int | None = None, # rows (examples x nodes) in one pass; None: as many as fit a token budget
-    progress: bool | None = None, # a bar: True, False, or None for one that appears after three seconds
-) -> list[TextAttribution]:      # one for each example, in the order given
+    target: str
+    | int
+    | Sequence = "predicted",  # "predicted", "label", a class name or index, or one for each example
+    labels: Sequence
+    | None = None,  # gold labels (names or indices), reported and used by target="label"
+    unit: str = "word",  # "word", or "token" for the model's own pieces
+    n_steps: int = 10,  # path nodes (those to start with, for "adaptive")
+    method: str = "adaptive",  # quadrature rule
+    baseline: str
+    | int
+    | torch.Tensor = "zero",  # "zero", "pad", "mask", a token id, or an embedding [D]
+    tolerance: float = 0.02,  # relative gap above which an example is refined and flagged
+    max_steps: int
+    | None = None,  # most nodes an example ("adaptive"); None: 8 * n_steps + 1
+    max_length: int = 128,  # tokens a pair, special ones included
+    batch_size: int = 32,  # examples held at a time
+    internal_batch_size: int
+    | None = None,  # rows (examples x nodes) in one pass; None: as many as fit a token budget
+    progress: bool
+    | None = None,  # a bar: True, False, or None for one that appears after three seconds
+) -> list[TextAttribution]:  # one for each example, in the order given
     "Integrated Gradients of texts or pairs, as tokens or words with character offsets."
     _check_request(tokenizer, unit, method, n_steps, max_length, batch_size)
     premises, hypotheses = _check_texts(premises, hypotheses)
-    if not premises: return []
-    if isinstance(baseline, str) and baseline in ("pad", "mask"): baseline = _tokenizer_baseline(tokenizer, baseline)
+    if not premises:
+        return []
+    if isinstance(baseline, str) and baseline in ("pad", "mask"):
+        baseline = _tokenizer_baseline(tokenizer, baseline)
     names = _class_names(model, model.config.num_labels)
     labels = None if labels is None else _classes(labels, names, len(premises), "label")
-    if isinstance(target, str) and target == "label" and labels is None: raise ValueError("target='label' needs labels")
-    classes = labels if isinstance(target, str) and target == "label" else None if isinstance(target, str) and target == "predicted" else _classes(target, names, len(premises), "target")
-    device, second = next(model.parameters()).device, hypotheses or [None] * len(premises)
+    if isinstance(target, str) and target == "label" and labels is None:
+        raise ValueError("target='label' needs labels")
+    classes = (
+        labels
+        if isinstance(target, str) and target == "label"
+        else None
+        if isinstance(target, str) and target == "predicted"
+        else _classes(target, names, len(premises), "target")
+    )
+    device = next(model.parameters()).device
+    second = hypotheses or [None] * len(premises)
     coded = [_encode(tokenizer, a, b, max_length) for a, b in zip(premises, second)]
-    order, results = sorted(range(len(coded)), key=lambda i: len(coded[i][1])), [None] * len(coded)
-    options = dict(n_steps=n_steps, method=method, baseline=baseline, tolerance=tolerance, max_steps=max_steps, internal_batch_size=internal_batch_size)
-    with tqdm(total=len(coded), desc="Attributing", unit="text", delay=0 if progress else 3, disable=progress is False) as bar:
-        for at in (order[i:i + batch_size] for i in range(0, len(order), batch_size)):
+    order = sorted(range(len(coded)), key=lambda i: len(coded[i][1]))
+    results = [None] * len(coded)
+    options = dict(
+        n_steps=n_steps,
+        method=method,
+        baseline=baseline,
+        tolerance=tolerance,
+        max_steps=max_steps,
+        internal_batch_size=internal_batch_size,
+    )
+    with tqdm(
+        total=len(coded),
+        desc="Attributing",
+        unit="text",
+        delay=0 if progress else 3,
+        disable=progress is False,
+    ) as bar:
+        for at in (order[i : i + batch_size] for i in range(0, len(order), batch_size)):
             batch = _padded(tokenizer, [coded[i][0] for i in at], device)
-            found = integrated_gradients(model, batch, "predicted" if classes is None else torch.tensor([classes[i] for i in at]), **options)
+            found = integrated_gradients(
+                model,
+                batch,
+                "predicted"
+                if classes is None
+                else torch.tensor([classes[i] for i in at]),
+                **options,
+            )
             for row, i in enumerate(at):
-                results[i] = _text_attribution(found, row, coded[i], (premises[i], second[i]), names, None if labels is None else labels[i], unit, method)
+                results[i] = _text_attribution(
+                    found,
+                    row,
+                    coded[i],
+                    (premises[i], second[i]),
+                    names,
+                    None if labels is None else labels[i],
+                    unit,
+                    method,
+                )
             bar.update(len(at))
     return results
 
 # %% ../nbs/api/02_attribution.ipynb #4d5ca7c0
 def _check_request(tokenizer, unit, method, n_steps, max_length, batch_size):
     "Errors before any work."
-    if unit not in ("token", "word"): raise ValueError(f"unknown unit {unit!r}: choose from token, word")
-    if not getattr(tokenizer, "is_fast", False): raise ValueError(f"{type(tokenizer).__name__} gives no character offsets: a fast tokenizer is needed")
+    if unit not in ("token", "word"):
+        raise ValueError(f"unknown unit {unit!r}: choose from token, word")
+    if not getattr(tokenizer, "is_fast", False):
+        raise ValueError(
+            f"{type(tokenizer).__name__} gives no character offsets: a fast tokenizer is needed"
+        )
     _check_method(method)
     _check_steps(n_steps)
     _check_steps(batch_size, name="batch_size")
-    _check_steps(max_length, tokenizer.num_special_tokens_to_add(pair=True) + 2, name="max_length")
+    _check_steps(
+        max_length, tokenizer.num_special_tokens_to_add(pair=True) + 2, name="max_length"
+    )
+
 
 def _tokenizer_baseline(tokenizer, name):
     "The tokenizer's pad or mask id."
     token = getattr(tokenizer, f"{name}_token_id")
-    if token is None: raise ValueError(f"baseline={name!r}: this tokenizer has no {name} token; choose 'zero' or a token id")
+    if token is None:
+        raise ValueError(
+            f"baseline={name!r}: this tokenizer has no {name} token; choose 'zero' or a token id"
+        )
     return token
+
 
 def _padded(tokenizer, rows, device):
     "A batch [B,T] on `device`, padded behind."
-    names = [n for n in (*tokenizer.model_input_names, "special_tokens_mask") if n in rows[0]]
-    fill = {"input_ids": tokenizer.pad_token_id or 0, "token_type_ids": tokenizer.pad_token_type_id, "special_tokens_mask": 1}
+    names = [
+        n for n in (*tokenizer.model_input_names, "special_tokens_mask") if n in rows[0]
+    ]
+    fill = {
+        "input_ids": tokenizer.pad_token_id or 0,
+        "token_type_ids": tokenizer.pad_token_type_id,
+        "special_tokens_mask": 1,
+    }
     width = max(len(r["input_ids"]) for r in rows)
-    batch = {n: torch.tensor([r[n] + [fill.get(n, 0)] * (width - len(r[n])) for r in rows], device=device) for n in names}
-    batch["attention_mask"] = torch.tensor([[1] * len(r["input_ids"]) + [0] * (width - len(r["input_ids"])) for r in rows], device=device)
+    batch = {
+        n: torch.tensor(
+            [r[n] + [fill.get(n, 0)] * (width - len(r[n])) for r in rows], device=device
+        )
+        for n in names
+    }
+    batch["attention_mask"] = torch.tensor(
+        [[1] * len(r["input_ids"]) + [0] * (width - len(r["input_ids"])) for r in rows],
+        device=device,
+    )
     return batch

@@ -23,18 +23,36 @@ COMMANDS = {
     "diagnose": "find what gives the label away in a data set, with a page to send",
     "paper": "make the runs of the paper, with seeds and several penalties; resumable",
 }
-USAGE = "usage: vbig COMMAND [flags]\n\ncommands:\n" + "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items()) + "\n\n`vbig COMMAND --help` lists a command's flags.\n"
+USAGE = (
+    "usage: vbig COMMAND [flags]\n\ncommands:\n"
+    + "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    + "\n\n`vbig COMMAND --help` lists a command's flags.\n"
+)
+
 
 def main(
-    argv:list[str] | None=None, # words after `vbig`; None: those of the command line
-)->int: # 0, or 1 after an error that was explained; argparse exits with 2 on wrong flags
+    argv: list[str] | None = None,  # words after `vbig`; None: those of the command line
+) -> (
+    int
+):  # 0, or 1 after an error that was explained; argparse exits with 2 on wrong flags
     "Entry point of the `vbig` command."
     words = list(sys.argv[1:] if argv is None else argv)
-    if not words or words[0] in ("-h", "--help", "help"): print(USAGE); return 0
-    if words[0] in ("-V", "--version"): from vbig import __version__; print(f"vbig {__version__}"); return 0
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(USAGE)
+        return 0
+    if words[0] in ("-V", "--version"):
+        from vbig import __version__
+
+        print(f"vbig {__version__}")
+        return 0
     if words[0] not in COMMANDS:
         near = difflib.get_close_matches(words[0], COMMANDS, 1)
-        print(f"vbig: there is no command {words[0]!r}" + (f"; did you mean {near[0]!r}?" if near else "") + f"\n\n{USAGE}", file=sys.stderr)
+        print(
+            f"vbig: there is no command {words[0]!r}"
+            + (f"; did you mean {near[0]!r}?" if near else "")
+            + f"\n\n{USAGE}",
+            file=sys.stderr,
+        )
         return 2
     return _explained(globals()[f"_{words[0]}"], words)
 
@@ -44,12 +62,21 @@ def _explained(command, words):
     if not os.environ.get("VBIG_DEBUG"):
         import logging
         import warnings
+
         logging.basicConfig(format="%(message)s")
         warnings.filterwarnings("ignore", category=UserWarning, module="torch")
-    try: command(words[1:])
-    except KeyboardInterrupt: print(f"\nvbig {words[0]}: interrupted", file=sys.stderr); return 130
+    try:
+        command(words[1:])
+    except KeyboardInterrupt:
+        print(f"\nvbig {words[0]}: interrupted", file=sys.stderr)
+        return 130
     except (ValueError, OSError, LookupError, TypeError) as error:
-        if os.environ.get("VBIG_DEBUG") or not type(error).__module__.startswith(("vbig", "builtins")) or isinstance(error, (KeyError, IndexError)): raise
+        if (
+            os.environ.get("VBIG_DEBUG")
+            or not type(error).__module__.startswith(("vbig", "builtins"))
+            or isinstance(error, (KeyError, IndexError))
+        ):
+            raise
         print(f"vbig {words[0]}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -58,19 +85,30 @@ def _explained(command, words):
 def _quiet(datasets=True):
     "Leave out the libraries' notes and their bars for quick things: loading weights, and (with `datasets`) mapping."
     from transformers.utils import logging
+
     if datasets:
         from datasets import disable_progress_bars
+
         disable_progress_bars()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
 
 # %% ../nbs/api/13_cli.ipynb #5e887b15
-COMMON = ("output_dir do_train do_eval num_train_epochs max_steps per_device_train_batch_size per_device_eval_batch_size learning_rate weight_decay "
-          "warmup_steps lr_scheduler_type gradient_accumulation_steps max_grad_norm label_smoothing_factor bf16 fp16 gradient_checkpointing torch_compile "
-          "logging_steps eval_strategy eval_steps save_strategy save_steps save_total_limit load_best_model_at_end metric_for_best_model "
-          "resume_from_checkpoint train_sampling_strategy report_to seed use_cpu").split()
-DEFAULTS = dict(output_dir="vbig-run", report_to="none", save_total_limit=2, per_device_train_batch_size=32, per_device_eval_batch_size=64,
-                train_sampling_strategy="group_by_length", save_strategy="epoch")
+COMMON = (
+    "output_dir do_train do_eval num_train_epochs max_steps per_device_train_batch_size per_device_eval_batch_size learning_rate weight_decay "
+    "warmup_steps lr_scheduler_type gradient_accumulation_steps max_grad_norm label_smoothing_factor bf16 fp16 gradient_checkpointing torch_compile "
+    "logging_steps eval_strategy eval_steps save_strategy save_steps save_total_limit load_best_model_at_end metric_for_best_model "
+    "resume_from_checkpoint train_sampling_strategy report_to seed use_cpu"
+).split()
+DEFAULTS = dict(
+    output_dir="vbig-run",
+    report_to="none",
+    save_total_limit=2,
+    per_device_train_batch_size=32,
+    per_device_eval_batch_size=64,
+    train_sampling_strategy="group_by_length",
+    save_strategy="epoch",
+)
 
 # %% ../nbs/api/13_cli.ipynb #bb071d2c
 def _train_parser():
@@ -79,93 +117,207 @@ def _train_parser():
 
     from vbig.runs import RunArguments
     from vbig.trainer import IGTrainingArguments
-    parser = HfArgumentParser((RunArguments, IGTrainingArguments), prog="vbig train", allow_abbrev=False, description=(
-        "Train a model. Without --do_train or --do_eval it does both. Every field of transformers.TrainingArguments is a flag: --help_all lists them."))
-    parser.add_argument("--preset", choices=["paper", "published"], help="Settings of the paper (or of its published code); flags given beside it win.")
-    parser.add_argument("--help_all", action="store_true", help="Show every flag, also the rarely used ones.")
+
+    parser = HfArgumentParser(
+        (RunArguments, IGTrainingArguments),
+        prog="vbig train",
+        allow_abbrev=False,
+        description=(
+            "Train a model. Without --do_train or --do_eval it does both. Every field of transformers.TrainingArguments is a flag: --help_all lists them."
+        ),
+    )
+    parser.add_argument(
+        "--preset",
+        choices=["paper", "published"],
+        help="Settings of the paper (or of its published code); flags given beside it win.",
+    )
+    parser.add_argument(
+        "--help_all",
+        action="store_true",
+        help="Show every flag, also the rarely used ones.",
+    )
     parser.set_defaults(**DEFAULTS)
-    parser.usage = "vbig train [--model MODEL] [--dataset DATASET] [--ig_mode MODE] [flags]"
+    parser.usage = (
+        "vbig train [--model MODEL] [--dataset DATASET] [--ig_mode MODE] [flags]"
+    )
     return parser
+
 
 def _hide_rare(parser):
     "Leave the rarely used flags out of the help text."
     from dataclasses import fields
 
     from transformers import TrainingArguments
+
     rare = {f.name for f in fields(TrainingArguments)} - set(COMMON)
     for action in parser._actions:
-        if action.dest in rare or any(o.startswith(("--no_", "--no-")) for o in action.option_strings): action.help = argparse.SUPPRESS
+        if action.dest in rare or any(
+            o.startswith(("--no_", "--no-")) for o in action.option_strings
+        ):
+            action.help = argparse.SUPPRESS
 
 # %% ../nbs/api/13_cli.ipynb #1d25d1ad
 def _parse_train(words):
     "Words to `RunArguments` and `IGTrainingArguments`; an unknown flag is refused with the nearest one."
     from vbig.trainer import preset
+
     parser = _train_parser()
-    if "--help_all" in words: parser.print_help(); parser.exit()
-    if {"-h", "--help"} & set(words): _hide_rare(parser)
+    if "--help_all" in words:
+        parser.print_help()
+        parser.exit()
+    if {"-h", "--help"} & set(words):
+        _hide_rare(parser)
     names = _given(parser, words)
-    if chosen := names.get("preset"): parser.set_defaults(**preset(chosen))
-    if not {"do_train", "do_eval"} & names.keys(): parser.set_defaults(do_train=True, do_eval=True)
+    if chosen := names.get("preset"):
+        parser.set_defaults(**preset(chosen))
+    if not {"do_train", "do_eval"} & names.keys():
+        parser.set_defaults(do_train=True, do_eval=True)
     namespace, unknown = parser.parse_known_args(words)
-    if unknown: _refuse(parser, unknown)
+    if unknown:
+        _refuse(parser, unknown)
     values = {k: v for k, v in vars(namespace).items() if k not in ("preset", "help_all")}
     run, args = parser.parse_dict(values)
     return run, args, parser
 
+
 def _given(parser, words):
     "The flags that the user wrote, by destination."
-    bare = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    bare = argparse.ArgumentParser(
+        add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS
+    )
     for action in parser._actions:
-        if action.option_strings and action.dest not in ("help",): bare.add_argument(*action.option_strings, dest=action.dest, nargs="*")
+        if action.option_strings and action.dest not in ("help",):
+            bare.add_argument(*action.option_strings, dest=action.dest, nargs="*")
     found = vars(bare.parse_known_args(words)[0])
     return {k: v[0] if v else True for k, v in found.items()}
+
 
 def _refuse(parser, unknown):
     "Stop at a flag that does not exist, naming the nearest."
     known = [o for a in parser._actions for o in a.option_strings]
     near = difflib.get_close_matches(unknown[0].split("=")[0], known, 1)
-    parser.error(f"unknown: {' '.join(unknown)}" + (f"; did you mean {near[0]}?" if near else ""))
+    parser.error(
+        f"unknown: {' '.join(unknown)}" + (f"; did you mean {near[0]}?" if near else "")
+    )
 
 # %% ../nbs/api/13_cli.ipynb #d24b077d
 def _train(words):
     "`vbig train`."
     run, args, _ = _parse_train(words)
     from vbig.runs import settings, train_run
+
     _quiet(datasets=False)
     print(*(f"{k} = {v}" for k, v in settings(run, args).items()), sep="\n", flush=True)
     import torch.distributed as dist
+
     result = train_run(run, args, progress=not args.disable_tqdm)
-    if dist.is_initialized(): dist.destroy_process_group()  # a process that ends with the group open can be aborted by its threads
-    if args.process_index == 0: _print_metrics(result["metrics"], args.output_dir, result["seconds"])
+    if dist.is_initialized():
+        dist.destroy_process_group()  # a process that ends with the group open can be aborted by its threads
+    if args.process_index == 0:
+        _print_metrics(result["metrics"], args.output_dir, result["seconds"])
+
 
 def _interval(metrics, name, digits=4):
     "A metric with its interval, or why it has no value."
-    if metrics[name] is None: return f"undefined ({metrics[name + '_undefined']})"
-    return f"{metrics[name]:.{digits}f}" + (f" [{metrics[name + '_low']:.{digits}f}, {metrics[name + '_high']:.{digits}f}]" if f"{name}_low" in metrics else "")
+    if metrics[name] is None:
+        return f"undefined ({metrics[name + '_undefined']})"
+    return f"{metrics[name]:.{digits}f}" + (
+        f" [{metrics[name + '_low']:.{digits}f}, {metrics[name + '_high']:.{digits}f}]"
+        if f"{name}_low" in metrics
+        else ""
+    )
+
 
 def _print_metrics(metrics, folder, seconds=None):
     "A table of the main metrics by set, and where the files are."
     import pandas as pd
-    kinds = [f"{k}{kind}" for kind in ("", "_has_answer", "_no_answer") for k in ("exact_match", "f1")]
-    rows = {name: {k: _interval(m, k, 1) for k in kinds if k in m} | {"questions": m["n"]} if "exact_match" in m else
-            {k: _interval(m, k) for k in ("accuracy", "f1_macro", "roc_auc_macro_ovr", "nll", "ece")} | {"pairs": m["n"]} for name, m in metrics.items()}
-    if rows: print("\n" + pd.DataFrame(rows).to_string(), flush=True)
-    print(("" if seconds is None else f"\ntrained in {seconds:.0f} s") + (f"\nwritten to {folder}" if folder else ""), flush=True)
+
+    kinds = [
+        f"{k}{kind}"
+        for kind in ("", "_has_answer", "_no_answer")
+        for k in ("exact_match", "f1")
+    ]
+    rows = {
+        name: {k: _interval(m, k, 1) for k in kinds if k in m} | {"questions": m["n"]}
+        if "exact_match" in m
+        else {
+            k: _interval(m, k)
+            for k in ("accuracy", "f1_macro", "roc_auc_macro_ovr", "nll", "ece")
+        }
+        | {"pairs": m["n"]}
+        for name, m in metrics.items()
+    }
+    if rows:
+        print("\n" + pd.DataFrame(rows).to_string(), flush=True)
+    print(
+        ("" if seconds is None else f"\ntrained in {seconds:.0f} s")
+        + (f"\nwritten to {folder}" if folder else ""),
+        flush=True,
+    )
 
 # %% ../nbs/api/13_cli.ipynb #82ab905a
 def _evaluate_parser():
-    parser = argparse.ArgumentParser("vbig evaluate", description="Score a trained model on any data set, with 95 % bootstrap intervals.", allow_abbrev=False)
-    parser.add_argument("--task", choices=["nli", "qa"], default="nli", help="pairs, or questions about contexts (default: %(default)s)")
-    parser.add_argument("--model_path", "--model", required=True, help="a folder written by `vbig train`, or a hub id")
-    parser.add_argument("--dataset", required=True, nargs="+", help="one or several: names, hub ids or paths, as for `vbig train`")
-    parser.add_argument("--split", help="split to use (default: validation splits, else test, else what there is)")
-    parser.add_argument("--max_eval_samples", type=int, help="use so many pairs or questions, drawn with --seed")
-    parser.add_argument("--max_length", type=int, help="tokens a pair (default: 128), or a window of a context (default: 384, or what the model takes)")
-    parser.add_argument("--doc_stride", type=int, help="qa: tokens that neighbouring windows share (default: a third of --max_length)")
-    parser.add_argument("--null_threshold", type=float, default=0.0, help="qa: by how much the score of no answer must exceed that of the best span (default: %(default)s)")
-    parser.add_argument("--per_device_eval_batch_size", type=int, default=64, help="pairs or windows a batch (default: %(default)s)")
-    parser.add_argument("--output_dir", help="where eval_metrics.json and eval_predictions.jsonl go (default: print only)")
-    parser.add_argument("--seed", type=int, default=0, help="of --max_eval_samples (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        "vbig evaluate",
+        description="Score a trained model on any data set, with 95 % bootstrap intervals.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--task",
+        choices=["nli", "qa"],
+        default="nli",
+        help="pairs, or questions about contexts (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--model_path",
+        "--model",
+        required=True,
+        help="a folder written by `vbig train`, or a hub id",
+    )
+    parser.add_argument(
+        "--dataset",
+        required=True,
+        nargs="+",
+        help="one or several: names, hub ids or paths, as for `vbig train`",
+    )
+    parser.add_argument(
+        "--split",
+        help="split to use (default: validation splits, else test, else what there is)",
+    )
+    parser.add_argument(
+        "--max_eval_samples",
+        type=int,
+        help="use so many pairs or questions, drawn with --seed",
+    )
+    parser.add_argument(
+        "--max_length",
+        type=int,
+        help="tokens a pair (default: 128), or a window of a context (default: 384, or what the model takes)",
+    )
+    parser.add_argument(
+        "--doc_stride",
+        type=int,
+        help="qa: tokens that neighbouring windows share (default: a third of --max_length)",
+    )
+    parser.add_argument(
+        "--null_threshold",
+        type=float,
+        default=0.0,
+        help="qa: by how much the score of no answer must exceed that of the best span (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--per_device_eval_batch_size",
+        type=int,
+        default=64,
+        help="pairs or windows a batch (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output_dir",
+        help="where eval_metrics.json and eval_predictions.jsonl go (default: print only)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of --max_eval_samples (default: %(default)s)"
+    )
     return parser
 
 # %% ../nbs/api/13_cli.ipynb #4a5b38d4
@@ -174,26 +326,54 @@ def _evaluate(words):
     parser = _evaluate_parser()
     args = parser.parse_args(words)
     from vbig.runs import RunArguments, evaluate_set
+
     _quiet(datasets=False)
     sets = {}
-    for source in args.dataset: sets |= _sets(source, args, several=len(args.dataset) > 1)
+    for source in args.dataset:
+        sets |= _sets(source, args, several=len(args.dataset) > 1)
     model, tokenizer = _trained(args.model_path, args.task)
-    options = RunArguments(task=args.task, max_length=args.max_length, doc_stride=args.doc_stride).options(tokenizer) | (dict(task="qa", null_threshold=args.null_threshold) if args.task == "qa" else {})
-    metrics = {name: evaluate_set(model, tokenizer, data, args.output_dir, name="" if len(sets) == 1 else name, batch_size=args.per_device_eval_batch_size,
-                                  extra={"model": os.path.basename(args.model_path.rstrip("/")), "set": name}, **options) for name, data in sets.items()}
+    options = RunArguments(
+        task=args.task, max_length=args.max_length, doc_stride=args.doc_stride
+    ).options(tokenizer) | (
+        dict(task="qa", null_threshold=args.null_threshold) if args.task == "qa" else {}
+    )
+    metrics = {
+        name: evaluate_set(
+            model,
+            tokenizer,
+            data,
+            args.output_dir,
+            name="" if len(sets) == 1 else name,
+            batch_size=args.per_device_eval_batch_size,
+            extra={"model": os.path.basename(args.model_path.rstrip("/")), "set": name},
+            **options,
+        )
+        for name, data in sets.items()
+    }
     _print_metrics(metrics, args.output_dir)
+
 
 def _trained(path, task):
     "A model for the task on the device where it runs; one without an output layer for questions is refused."
     from vbig.trainer import has_head, load_model
+
     model, tokenizer = load_model(path, task=task)
-    if task == "qa" and not has_head(model.config, task): raise ValueError(f"{path} was not trained to answer questions: train it with `vbig train --task qa --model {os.path.basename(path)}`")
+    if task == "qa" and not has_head(model.config, task):
+        raise ValueError(
+            f"{path} was not trained to answer questions: train it with `vbig train --task qa --model {os.path.basename(path)}`"
+        )
     return model.to(_device()), tokenizer
+
 
 def _device():
     "The accelerator where there is one."
     import torch
-    return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
+
+    return (
+        torch.accelerator.current_accelerator()
+        if torch.accelerator.is_available()
+        else torch.device("cpu")
+    )
 
 # %% ../nbs/api/13_cli.ipynb #19df87f1
 def _sets(source, args, several=False):
@@ -203,32 +383,91 @@ def _sets(source, args, several=False):
     from vbig.data import load_nli
     from vbig.qa import load_qa
     from vbig.runs import _validation_names
+
     data = (load_qa if args.task == "qa" else load_nli)(source, split=args.split)
     splits = data if isinstance(data, dict) else {args.split or "": data}
-    if not args.split: splits = {n: splits[n] for n in (_validation_names(splits) or list(splits))}
-    few = lambda d: d if args.max_eval_samples is None or args.max_eval_samples >= len(d) else d.shuffle(seed=args.seed).select(range(args.max_eval_samples))
+    if not args.split:
+        splits = {n: splits[n] for n in (_validation_names(splits) or list(splits))}
+
+    def few(d):
+        return (
+            d
+            if args.max_eval_samples is None or args.max_eval_samples >= len(d)
+            else d.shuffle(seed=args.seed).select(range(args.max_eval_samples))
+        )
+
     stem = Path(source).name.split(".")[0].replace(":", "-")
-    return {"_".join(p for p in (stem if several or not n else "", n) if p): few(d) for n, d in splits.items()}
+    return {
+        "_".join(p for p in (stem if several or not n else "", n) if p): few(d)
+        for n, d in splits.items()
+    }
 
 # %% ../nbs/api/13_cli.ipynb #d6b76fae
 def _attribute_parser():
-    parser = argparse.ArgumentParser("vbig attribute", description="Integrated Gradients of a model's answer, one number a token or word.", allow_abbrev=False)
-    parser.add_argument("--model_path", "--model", required=True, help="a folder written by `vbig train`, or a hub id")
+    parser = argparse.ArgumentParser(
+        "vbig attribute",
+        description="Integrated Gradients of a model's answer, one number a token or word.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--model_path",
+        "--model",
+        required=True,
+        help="a folder written by `vbig train`, or a hub id",
+    )
     parser.add_argument("--premise", help="text of the premise")
     parser.add_argument("--hypothesis", help="text of the hypothesis")
-    parser.add_argument("--question", help="text of a question (instead of a pair), for a model of --task qa")
+    parser.add_argument(
+        "--question",
+        help="text of a question (instead of a pair), for a model of --task qa",
+    )
     parser.add_argument("--context", help="text that it is asked about")
-    parser.add_argument("--task", choices=["nli", "qa"], help="what --input_file holds (default: nli)")
-    parser.add_argument("--input_file", help="many pairs or questions instead: any file that `vbig train --dataset` reads")
-    parser.add_argument("--target_label", default="predicted", help="entailment, neutral, contradiction, 0 to 2, predicted, or label (the gold label, or answer, of --input_file); of questions the span: predicted or label (default: %(default)s)")
-    parser.add_argument("--unit", choices=["token", "word"], default="word", help="(default: %(default)s)")
-    parser.add_argument("--n_steps", type=int, default=10, help="path nodes; for adaptive, those to start with (default: %(default)s)")
-    parser.add_argument("--method", default="adaptive", help="quadrature rule: adaptive, or one of Captum's names such as riemann_middle (default: %(default)s)")
-    parser.add_argument("--baseline", default="zero", help="zero, pad or mask (default: %(default)s)")
-    parser.add_argument("--tolerance", type=float, default=0.02, help="relative completeness gap above which a pair is flagged (default: %(default)s)")
-    parser.add_argument("--max_length", type=int, help="tokens a pair (default: 128), or a window of a context (default: 384, or what the model takes)")
-    parser.add_argument("--output_file", help=".png .pdf .svg (picture), .html (page), .json, or .jsonl (one line a pair) (default: print)")
+    parser.add_argument(
+        "--task", choices=["nli", "qa"], help="what --input_file holds (default: nli)"
+    )
+    parser.add_argument(
+        "--input_file",
+        help="many pairs or questions instead: any file that `vbig train --dataset` reads",
+    )
+    parser.add_argument(
+        "--target_label",
+        default="predicted",
+        help="entailment, neutral, contradiction, 0 to 2, predicted, or label (the gold label, or answer, of --input_file); of questions the span: predicted or label (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--unit", choices=["token", "word"], default="word", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--n_steps",
+        type=int,
+        default=10,
+        help="path nodes; for adaptive, those to start with (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--method",
+        default="adaptive",
+        help="quadrature rule: adaptive, or one of Captum's names such as riemann_middle (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--baseline", default="zero", help="zero, pad or mask (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.02,
+        help="relative completeness gap above which a pair is flagged (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max_length",
+        type=int,
+        help="tokens a pair (default: 128), or a window of a context (default: 384, or what the model takes)",
+    )
+    parser.add_argument(
+        "--output_file",
+        help=".png .pdf .svg (picture), .html (page), .json, or .jsonl (one line a pair) (default: print)",
+    )
     return parser
+
 
 FORMATS = (".png", ".pdf", ".svg", ".html", ".json", ".jsonl")
 MOST = 20  # pairs in one picture
@@ -237,146 +476,368 @@ MOST = 20  # pairs in one picture
 def _attribute(words):
     "`vbig attribute`."
     from pathlib import Path
+
     parser = _attribute_parser()
     args = parser.parse_args(words)
     asked = args.task == "qa" or args.question is not None or args.context is not None
     first, second, labels = (_asked if asked else _pairs)(args, parser)
     suffix = Path(args.output_file).suffix.lower() if args.output_file else ""
-    if suffix and suffix not in FORMATS: parser.error(f"--output_file {args.output_file}: the ending must be one of {' '.join(FORMATS)}")
-    if suffix in (".png", ".pdf", ".svg") and len(first) > MOST: parser.error(f"{len(first)} pairs do not fit into one picture (at most {MOST}): use .html or .jsonl")
+    if suffix and suffix not in FORMATS:
+        parser.error(
+            f"--output_file {args.output_file}: the ending must be one of {' '.join(FORMATS)}"
+        )
+    if suffix in (".png", ".pdf", ".svg") and len(first) > MOST:
+        parser.error(
+            f"{len(first)} pairs do not fit into one picture (at most {MOST}): use .html or .jsonl"
+        )
     from vbig.attribution import attribute
     from vbig.qa import attribute_qa
+
     _quiet()
     model, tokenizer = _trained(args.model_path, "qa" if asked else "nli")
-    options = dict(unit=args.unit, n_steps=args.n_steps, method=args.method, baseline=args.baseline, tolerance=args.tolerance)
-    found = (attribute_qa(model, tokenizer, first, second, target=args.target_label, max_length=args.max_length, **options) if asked else
-             attribute(model, tokenizer, first, second, **_target(args, labels), max_length=args.max_length or 128, **options))
+    options = dict(
+        unit=args.unit,
+        n_steps=args.n_steps,
+        method=args.method,
+        baseline=args.baseline,
+        tolerance=args.tolerance,
+    )
+    found = (
+        attribute_qa(
+            model,
+            tokenizer,
+            first,
+            second,
+            target=args.target_label,
+            max_length=args.max_length,
+            **options,
+        )
+        if asked
+        else attribute(
+            model,
+            tokenizer,
+            first,
+            second,
+            **_target(args, labels),
+            max_length=args.max_length or 128,
+            **options,
+        )
+    )
     _show(found, args.output_file, suffix)
+
 
 def _asked(args, parser):
     "Questions (a set, for --input_file) and contexts."
     single = args.question is not None, args.context is not None
-    if args.premise is not None or args.hypothesis is not None: parser.error("--question and --context stand instead of --premise and --hypothesis")
-    if args.input_file and any(single): parser.error("--input_file stands instead of --question and --context")
+    if args.premise is not None or args.hypothesis is not None:
+        parser.error(
+            "--question and --context stand instead of --premise and --hypothesis"
+        )
+    if args.input_file and any(single):
+        parser.error("--input_file stands instead of --question and --context")
     if not args.input_file:
-        if not all(single): parser.error("--question and --context, or --task qa and --input_file, are needed")
+        if not all(single):
+            parser.error(
+                "--question and --context, or --task qa and --input_file, are needed"
+            )
         return [args.question], [args.context], None
     from vbig.qa import load_qa
+
     data = load_qa(args.input_file)
     return data[next(iter(data))] if isinstance(data, dict) else data, None, None
+
 
 def _pairs(args, parser):
     "Premises, hypotheses and (from a file) labels."
     single = args.premise is not None, args.hypothesis is not None
-    if args.input_file and any(single): parser.error("--input_file stands instead of --premise and --hypothesis")
+    if args.input_file and any(single):
+        parser.error("--input_file stands instead of --premise and --hypothesis")
     if not args.input_file:
-        if not all(single): parser.error("--premise and --hypothesis, or --input_file, are needed")
+        if not all(single):
+            parser.error("--premise and --hypothesis, or --input_file, are needed")
         return [args.premise], [args.hypothesis], None
     from vbig.data import load_nli
+
     data = load_nli(args.input_file)
-    if isinstance(data, dict): data = data[next(iter(data))]
+    if isinstance(data, dict):
+        data = data[next(iter(data))]
     return list(data["premise"]), list(data["hypothesis"]), list(data["label"])
 
 # %% ../nbs/api/13_cli.ipynb #1c42d8da
 def _target(args, labels):
     "`--target_label` as `attribute` takes it."
     from vbig.data import LABELS
+
     name = args.target_label.lower()
-    if name == "predicted": return dict(target="predicted")
+    if name == "predicted":
+        return dict(target="predicted")
     if name == "label":
-        if labels is None: raise ValueError("--target_label label needs --input_file: one pair has no gold label; name the label itself")
+        if labels is None:
+            raise ValueError(
+                "--target_label label needs --input_file: one pair has no gold label; name the label itself"
+            )
         return dict(target="label", labels=labels)
-    if name in LABELS or name in ("0", "1", "2"): return dict(target=LABELS.index(name) if name in LABELS else int(name))
-    raise ValueError(f"--target_label {args.target_label}: choose from {', '.join(LABELS)}, 0, 1, 2, predicted, label")
+    if name in LABELS or name in ("0", "1", "2"):
+        return dict(target=LABELS.index(name) if name in LABELS else int(name))
+    raise ValueError(
+        f"--target_label {args.target_label}: choose from {', '.join(LABELS)}, 0, 1, 2, predicted, label"
+    )
+
 
 def _text(found):
     "One attribution as text: a line for each part of the pair, and what the model said."
-    probabilities = ", ".join(f"{name} {p:.2f}" for name, p in list(found.probabilities.items())[:5])
-    lines = [f"predicted {found.predicted} ({probabilities}); attributed: {found.target}; gap {found.delta:+.3f}"]
+    probabilities = ", ".join(
+        f"{name} {p:.2f}" for name, p in list(found.probabilities.items())[:5]
+    )
+    lines = [
+        f"predicted {found.predicted} ({probabilities}); attributed: {found.target}; gap {found.delta:+.3f}"
+    ]
     for i, name in enumerate(getattr(found, "sides", ("premise", "hypothesis"))):
-        lines.append(f"  {name:<10} " + "  ".join(f"{t} {s:+.2f}" for t, s, g in zip(found.tokens, found.scores, found.segment) if g == i))
+        lines.append(
+            f"  {name:<10} "
+            + "  ".join(
+                f"{t} {s:+.2f}"
+                for t, s, g in zip(found.tokens, found.scores, found.segment)
+                if g == i
+            )
+        )
     return "\n".join(lines)
+
 
 def _show(found, path, suffix):
     "Print attributions, or write them in the form that the ending asks for."
     import json
 
     from vbig.data import provenance, replacing
-    if loose := sum(not a.converged for a in found): print(f"note: {loose} of {len(found)} keep a completeness gap above the tolerance; more --n_steps help", file=sys.stderr)
-    if not path: print("\n\n".join(map(_text, found))); return
+
+    if loose := sum(not a.converged for a in found):
+        print(
+            f"note: {loose} of {len(found)} keep a completeness gap above the tolerance; more --n_steps help",
+            file=sys.stderr,
+        )
+    if not path:
+        print("\n\n".join(map(_text, found)))
+        return
     if suffix in (".json", ".jsonl"):
         rows = [a.to_dict() for a in found]
         with replacing(path) as file:
-            if suffix == ".jsonl": file.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in rows)
-            else: json.dump(rows[0] if len(rows) == 1 else rows, file, ensure_ascii=False, indent=1)
+            if suffix == ".jsonl":
+                file.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in rows)
+            else:
+                json.dump(
+                    rows[0] if len(rows) == 1 else rows,
+                    file,
+                    ensure_ascii=False,
+                    indent=1,
+                )
     elif suffix == ".html":
         from markupsafe import Markup
         from vbig.plots import attribution_html
         from vbig.report import write_report
-        write_report(path, "Attributions", [(f"Pair {i + 1}", [Markup(attribution_html(a))]) for i, a in enumerate(found)], provenance=provenance())
+
+        write_report(
+            path,
+            "Attributions",
+            [
+                (f"Pair {i + 1}", [Markup(attribution_html(a))])
+                for i, a in enumerate(found)
+            ],
+            provenance=provenance(),
+        )
     else:
         import matplotlib.pyplot as plt
         from vbig.plots import plot_token_attributions
+
         figure = plot_token_attributions(found)
-        with replacing(path, "wb") as file: figure.savefig(file, format=suffix[1:], dpi=200, bbox_inches="tight")
+        with replacing(path, "wb") as file:
+            figure.savefig(file, format=suffix[1:], dpi=200, bbox_inches="tight")
         plt.close(figure)
     print(f"written to {path}")
 
 # %% ../nbs/api/13_cli.ipynb #462e54f8
 def _compare_parser():
-    parser = argparse.ArgumentParser("vbig compare", description="Is one model better than another? Metrics with paired bootstrap intervals, McNemar's exact test, figures, and the pairs on which they differ.", allow_abbrev=False)
-    parser.add_argument("first", metavar="A", help="predictions of one model: eval_predictions.jsonl, or the folder that holds it")
-    parser.add_argument("second", metavar="B", help="predictions of another model for the same pairs")
-    parser.add_argument("--names", nargs=2, metavar=("NAME_A", "NAME_B"), help="how to call the models (default: by their folders)")
-    parser.add_argument("--output_file", default="compare.html", help="the page to write (default: %(default)s)")
-    parser.add_argument("--groups", metavar="COLUMN", help="draw pairs that share this column's value together, such as premise for SNLI (default: one by one)")
-    parser.add_argument("--level", type=float, default=0.95, help="coverage of the intervals (default: %(default)s)")
-    parser.add_argument("--n_resamples", type=int, default=1000, help="bootstrap resamples (default: %(default)s)")
-    parser.add_argument("--most", type=int, default=15, help="pairs shown that only one model gets right (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the resampling (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        "vbig compare",
+        description="Is one model better than another? Metrics with paired bootstrap intervals, McNemar's exact test, figures, and the pairs on which they differ.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "first",
+        metavar="A",
+        help="predictions of one model: eval_predictions.jsonl, or the folder that holds it",
+    )
+    parser.add_argument(
+        "second", metavar="B", help="predictions of another model for the same pairs"
+    )
+    parser.add_argument(
+        "--names",
+        nargs=2,
+        metavar=("NAME_A", "NAME_B"),
+        help="how to call the models (default: by their folders)",
+    )
+    parser.add_argument(
+        "--output_file",
+        default="compare.html",
+        help="the page to write (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--groups",
+        metavar="COLUMN",
+        help="draw pairs that share this column's value together, such as premise for SNLI (default: one by one)",
+    )
+    parser.add_argument(
+        "--level",
+        type=float,
+        default=0.95,
+        help="coverage of the intervals (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--n_resamples",
+        type=int,
+        default=1000,
+        help="bootstrap resamples (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--most",
+        type=int,
+        default=15,
+        help="pairs shown that only one model gets right (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the resampling (default: %(default)s)"
+    )
     return parser
+
 
 def _compare(words):
     "`vbig compare`."
     parser = _compare_parser()
     args = parser.parse_args(words)
-    if not 0 < args.level < 1: parser.error(f"--level {args.level}: between 0 and 1, such as 0.95")
-    if args.n_resamples < 1: parser.error(f"--n_resamples {args.n_resamples}: at least 1")
-    if not args.output_file.lower().endswith((".html", ".htm")): parser.error(f"--output_file {args.output_file}: the ending must be .html")
+    if not 0 < args.level < 1:
+        parser.error(f"--level {args.level}: between 0 and 1, such as 0.95")
+    if args.n_resamples < 1:
+        parser.error(f"--n_resamples {args.n_resamples}: at least 1")
+    if not args.output_file.lower().endswith((".html", ".htm")):
+        parser.error(f"--output_file {args.output_file}: the ending must be .html")
     from vbig.verdicts import compare_report
-    report = compare_report(args.first, args.second, args.output_file, names=args.names, groups=args.groups, level=args.level,
-                            n_resamples=args.n_resamples, most=args.most, seed=args.seed)
+
+    report = compare_report(
+        args.first,
+        args.second,
+        args.output_file,
+        names=args.names,
+        groups=args.groups,
+        level=args.level,
+        n_resamples=args.n_resamples,
+        most=args.most,
+        seed=args.seed,
+    )
     print(report.table.to_string(index=False))
     print(f"\n{report.verdict}\n\nreport: {report.path}")
 
 # %% ../nbs/api/13_cli.ipynb #210f125e
 def _diagnose_parser():
-    parser = argparse.ArgumentParser("vbig diagnose", description="What gives the label away? Words tied to labels, each text alone, lengths, overlap, copies between splits.", allow_abbrev=False)
-    parser.add_argument("dataset", metavar="DATA", help="a name, hub id or path, as for `vbig train --dataset`")
-    parser.add_argument("--output_dir", default="vbig-diagnose", help="where report.html and artifact_words.json go (default: %(default)s)")
-    parser.add_argument("--hypothesis_only_model", metavar="MODEL", help="also train this model on hypotheses alone: tiny, minilm, a folder or a hub id (default: only logistic regression on words)")
-    parser.add_argument("--max_samples", type=int, help="look at so many pairs of each split, drawn with --seed")
-    parser.add_argument("--alpha", type=float, default=0.01, help="error rate of the word statistics (default: %(default)s)")
-    parser.add_argument("--correction", choices=["holm", "bh", "none"], default="holm", help="for testing many words: holm (no false find), bh (a share alpha of false finds), none (default: %(default)s)")
-    parser.add_argument("--min_count", type=int, default=5, help="leave out words in fewer pairs (default: %(default)s)")
-    parser.add_argument("--ngrams", type=int, choices=[1, 2], default=1, help="2: pairs of neighbouring words as well (default: %(default)s)")
-    parser.add_argument("--keep", nargs="+", default=[], metavar="WORD", help="words that get no weight, such as no not never")
-    parser.add_argument("--most_words", type=int, default=200, help="words with a weight, at most (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of drawing, folds and training (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        "vbig diagnose",
+        description="What gives the label away? Words tied to labels, each text alone, lengths, overlap, copies between splits.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "dataset",
+        metavar="DATA",
+        help="a name, hub id or path, as for `vbig train --dataset`",
+    )
+    parser.add_argument(
+        "--output_dir",
+        default="vbig-diagnose",
+        help="where report.html and artifact_words.json go (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--hypothesis_only_model",
+        metavar="MODEL",
+        help="also train this model on hypotheses alone: tiny, minilm, a folder or a hub id (default: only logistic regression on words)",
+    )
+    parser.add_argument(
+        "--max_samples",
+        type=int,
+        help="look at so many pairs of each split, drawn with --seed",
+    )
+    parser.add_argument(
+        "--alpha",
+        type=float,
+        default=0.01,
+        help="error rate of the word statistics (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--correction",
+        choices=["holm", "bh", "none"],
+        default="holm",
+        help="for testing many words: holm (no false find), bh (a share alpha of false finds), none (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--min_count",
+        type=int,
+        default=5,
+        help="leave out words in fewer pairs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--ngrams",
+        type=int,
+        choices=[1, 2],
+        default=1,
+        help="2: pairs of neighbouring words as well (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--keep",
+        nargs="+",
+        default=[],
+        metavar="WORD",
+        help="words that get no weight, such as no not never",
+    )
+    parser.add_argument(
+        "--most_words",
+        type=int,
+        default=200,
+        help="words with a weight, at most (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of drawing, folds and training (default: %(default)s)",
+    )
     return parser
+
 
 def _diagnose(words):
     "`vbig diagnose`."
     parser = _diagnose_parser()
     args = parser.parse_args(words)
-    if not 0 < args.alpha < 1: parser.error(f"--alpha {args.alpha}: between 0 and 1, such as 0.01")
+    if not 0 < args.alpha < 1:
+        parser.error(f"--alpha {args.alpha}: between 0 and 1, such as 0.01")
     _quiet()
     from vbig.verdicts import diagnose_report
-    report = diagnose_report(args.dataset, args.output_dir, max_samples=args.max_samples, seed=args.seed, model=args.hypothesis_only_model, alpha=args.alpha,
-                             correction=args.correction, min_count=args.min_count, ngrams=args.ngrams, keep=args.keep, most=args.most_words)
-    print(report.diagnosis.splits.to_string(index=False, float_format="{:.3f}".format), "\n")
+
+    report = diagnose_report(
+        args.dataset,
+        args.output_dir,
+        max_samples=args.max_samples,
+        seed=args.seed,
+        model=args.hypothesis_only_model,
+        alpha=args.alpha,
+        correction=args.correction,
+        min_count=args.min_count,
+        ngrams=args.ngrams,
+        keep=args.keep,
+        most=args.most_words,
+    )
+    print(
+        report.diagnosis.splits.to_string(index=False, float_format="{:.3f}".format), "\n"
+    )
     print(*report.diagnosis.verdict, sep="\n")
-    print(f"\nreport: {report.path}\nwords and weights ({len(report.diagnosis.weights)}): {report.words}")
+    print(
+        f"\nreport: {report.path}\nwords and weights ({len(report.diagnosis.weights)}): {report.words}"
+    )
 
 # %% ../nbs/api/13_cli.ipynb #4d40041a
 def _demo(words):
@@ -384,21 +845,33 @@ def _demo(words):
     import webbrowser
 
     from transformers import HfArgumentParser
+
     _quiet()
     from vbig.demo import DemoArguments, demo
-    parser = HfArgumentParser(DemoArguments, prog="vbig demo", allow_abbrev=False, description=(
-        "Train a baseline and a regularised model on data with planted artifacts, compare them, write report.html. Minutes on two cores, no network."))
-    parser.add_argument("--open", action="store_true", help="open the report in the browser")
+
+    parser = HfArgumentParser(
+        DemoArguments,
+        prog="vbig demo",
+        allow_abbrev=False,
+        description=(
+            "Train a baseline and a regularised model on data with planted artifacts, compare them, write report.html. Minutes on two cores, no network."
+        ),
+    )
+    parser.add_argument(
+        "--open", action="store_true", help="open the report in the browser"
+    )
     settings, extra = parser.parse_args_into_dataclasses(words, look_for_args_file=False)
     out = demo(settings)
     print("\n" + out["table"].T.to_string(), "\n")
     print(*out["verdicts"], sep="\n")
     print(f"\nreport: {out['report']}")
-    if extra.open: webbrowser.open(out["report"].resolve().as_uri())
+    if extra.open:
+        webbrowser.open(out["report"].resolve().as_uri())
 
 # %% ../nbs/api/13_cli.ipynb #1c14eb3b
 def _paper(words):
     "`vbig paper`."
     _quiet()
     from vbig.paper import main
+
     main(words)

@@ -34,7 +34,15 @@ import pyarrow as pa
 import pyarrow.parquet
 import torch
 import transformers
-from datasets import ClassLabel, Dataset, DatasetDict, Features, NamedSplit, Value, load_dataset
+from datasets import (
+    ClassLabel,
+    Dataset,
+    DatasetDict,
+    Features,
+    NamedSplit,
+    Value,
+    load_dataset,
+)
 from datasets.utils import tqdm
 from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 
@@ -46,22 +54,39 @@ LABELS = ("entailment", "neutral", "contradiction")
 # %% ../nbs/api/00_data.ipynb #eed9517c
 class DataError(ValueError):
     "Input that cannot be used: says which file and line, what stands there, and what would be right."
-    def __init__(self,
-        what: str, # the problem, in words
+
+    def __init__(
+        self,
+        what: str,  # the problem, in words
         *,
-        file: str | Path | None = None, # the file as the user named it
-        line: int | None = None, # physical line, counted from 1
-        text: object = None, # the offending text; shortened in the message
-        right: str | None = None, # what would be right
+        file: str | Path | None = None,  # the file as the user named it
+        line: int | None = None,  # physical line, counted from 1
+        text: object = None,  # the offending text; shortened in the message
+        right: str | None = None,  # what would be right
     ):
-        self.what, self.file, self.line, self.text, self.right = what, file, line, text, right
-        where = ", ".join([str(file)] * (file is not None) + [f"line {line}"] * (line is not None))
+        self.what = what
+        self.file = file
+        self.line = line
+        self.text = text
+        self.right = right
+        where = ", ".join(
+            [str(file)] * (file is not None) + [f"line {line}"] * (line is not None)
+        )
         shown = f"\n  found: {_short(text)}" if text is not None else ""
-        super().__init__(f"{where}: {what}" * bool(where) + what * (not where) + shown + (f"\n  right: {right}" if right else ""))
+        super().__init__(
+            f"{where}: {what}" * bool(where)
+            + what * (not where)
+            + shown
+            + (f"\n  right: {right}" if right else "")
+        )
 
-    def __reduce__(self): return _data_error, (self.what, self.file, self.line, self.text, self.right)
+    def __reduce__(self):
+        return _data_error, (self.what, self.file, self.line, self.text, self.right)
 
-def _data_error(what, file, line, text, right): return DataError(what, file=file, line=line, text=text, right=right)
+
+def _data_error(what, file, line, text, right):
+    return DataError(what, file=file, line=line, text=text, right=right)
+
 
 def _short(text, n=120):
     text = text.replace("\n", "\\n") if isinstance(text, str) else repr(text)
@@ -70,17 +95,22 @@ def _short(text, n=120):
 # %% ../nbs/api/00_data.ipynb #195d1301
 @contextlib.contextmanager
 def replacing(
-    path: str | Path, # target; its folders are made
-    mode: str = "w", # "w" (UTF-8 unless `encoding` says otherwise) or "wb"
-    **kwargs, # passed to `open`
+    path: str | Path,  # target; its folders are made
+    mode: str = "w",  # "w" (UTF-8 unless `encoding` says otherwise) or "wb"
+    **kwargs,  # passed to `open`
 ) -> Iterator:
     "Write a file whole or not at all: the target is replaced when the block ends, untouched when it raises."
-    if mode not in ("w", "wb", "wt"): raise ValueError(f"mode={mode!r}: replacing writes whole files; use 'w' or 'wb'")
+    if mode not in ("w", "wb", "wt"):
+        raise ValueError(f"mode={mode!r}: replacing writes whole files; use 'w' or 'wb'")
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
     try:
-        with open(beside, mode, **({"encoding": "utf-8"} | kwargs if "b" not in mode else kwargs)) as file:
+        with open(
+            beside,
+            mode,
+            **({"encoding": "utf-8"} | kwargs if "b" not in mode else kwargs),
+        ) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -91,89 +121,157 @@ def replacing(
 
 # %% ../nbs/api/00_data.ipynb #42fb6734
 def _data_folders():
-    if os.environ.get("VBIG_DATA"): return [Path(os.environ["VBIG_DATA"])]
-    here, package = Path.cwd(), Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()
-    return [p/"shared"/"data" for p in dict.fromkeys([here, *here.parents, package, *package.parents])]
+    if os.environ.get("VBIG_DATA"):
+        return [Path(os.environ["VBIG_DATA"])]
+    here = Path.cwd()
+    package = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()
+    return [
+        p / "shared" / "data"
+        for p in dict.fromkeys([here, *here.parents, package, *package.parents])
+    ]
+
 
 def real_data(
-    *names: str, # paths under the real-data folder; the first that exists is taken
-) -> Path | None: # None where absent, after printing (and noting in the file `$VBIG_SKIPS`) what is skipped
+    *names: str,  # paths under the real-data folder; the first that exists is taken
+) -> (
+    Path | None
+):  # None where absent, after printing (and noting in the file `$VBIG_SKIPS`) what is skipped
     "Find a file of the real corpora: under `$VBIG_DATA`, else under a `shared/data` at or above the working folder or the package."
     for folder in _data_folders():
         for name in names:
-            if (folder/name).exists(): return folder/name
+            if (folder / name).exists():
+                return folder / name
     line = f"skipped: needs real data {' or '.join(names)}"
     print(line)
     if os.environ.get("VBIG_SKIPS"):
-        with open(os.environ["VBIG_SKIPS"], "a", encoding="utf-8") as file: file.write(line + "\n")
+        with open(os.environ["VBIG_SKIPS"], "a", encoding="utf-8") as file:
+            file.write(line + "\n")
     return None
 
 # %% ../nbs/api/00_data.ipynb #f684b3c3
-def _plain(argument): # an absolute path says nothing to others, its last part does
+def _plain(argument):  # an absolute path says nothing to others, its last part does
     head, eq, tail = argument.rpartition("=")
     return head + eq + (Path(tail).name if os.path.isabs(tail) else tail)
 
-def provenance() -> dict: # versions, machine and command line; no host name, no absolute path
+
+def provenance() -> (
+    dict
+):  # versions, machine and command line; no host name, no absolute path
     "Say when, with what and on what a number was measured."
     from importlib.metadata import PackageNotFoundError, version
-    try: own = version("vbig")
-    except PackageNotFoundError: own = "not installed"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+    try:
+        own = version("vbig")
+    except PackageNotFoundError:
+        own = "not installed"
+    cores = (
+        len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count()
+    )
     program = Path(sys.argv[0]).name
     return dict(
         date=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        python=platform.python_version(), vbig=own, torch=torch.__version__, transformers=transformers.__version__,
-        datasets=datasets.__version__, platform=f"{platform.system()} {platform.machine()}", cores=cores, threads=torch.get_num_threads(),
+        python=platform.python_version(),
+        vbig=own,
+        torch=torch.__version__,
+        transformers=transformers.__version__,
+        datasets=datasets.__version__,
+        platform=f"{platform.system()} {platform.machine()}",
+        cores=cores,
+        threads=torch.get_num_threads(),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        command="notebook" if program == "ipykernel_launcher.py" else " ".join([program, *map(_plain, sys.argv[1:])]))
+        command="notebook"
+        if program == "ipykernel_launcher.py"
+        else " ".join([program, *map(_plain, sys.argv[1:])]),
+    )
 
 # %% ../nbs/api/00_data.ipynb #525ba6cf
 _UTF16 = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
+
 def _opened(path, shown):
-    try: file = open(path, "rb")
-    except OSError as error: raise DataError(f"cannot be read: {error.strerror}", file=shown) from None
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", file=shown) from None
     start = file.peek(2)[:2]
-    if start == b"\x1f\x8b": return gzip.GzipFile(fileobj=file)
+    if start == b"\x1f\x8b":
+        return gzip.GzipFile(fileobj=file)
     if Path(path).suffix == ".gz" and start:
         file.close()
-        raise DataError("is named .gz but holds no gzip data", file=shown, text=repr(start), right="gzip data, or a name without .gz")
+        raise DataError(
+            "is named .gz but holds no gzip data",
+            file=shown,
+            text=repr(start),
+            right="gzip data, or a name without .gz",
+        )
     if start in _UTF16:
         file.close()
-        raise DataError(f"is {_UTF16[start]}", file=shown, line=1, text=repr(start), right="UTF-8; `iconv -f UTF-16 -t UTF-8 OLD > NEW` converts it")
+        raise DataError(
+            f"is {_UTF16[start]}",
+            file=shown,
+            line=1,
+            text=repr(start),
+            right="UTF-8; `iconv -f UTF-16 -t UTF-8 OLD > NEW` converts it",
+        )
     return file
 
 # %% ../nbs/api/00_data.ipynb #ed45ff85
 def _not_utf8(error, data, before, line, shown):
     "`data` starts at byte `before`, and `error` is what decoding it raised."
-    byte, where = data[error.start:error.start + 1], before + error.start
-    row = data[data.rfind(b"\n", 0, error.start) + 1:error.start + 60].split(b"\n")[0]
-    return DataError(f"byte {where:,} (0x{byte.hex()}) is not UTF-8; as Latin-1 it would be {byte.decode('latin-1')!r}", file=shown,
-        line=line + data[:error.start].count(b"\n"), text=row.decode("utf-8", "replace"),
-        right="UTF-8; `iconv -f LATIN1 -t UTF-8 OLD > NEW` converts it")
+    byte = data[error.start : error.start + 1]
+    where = before + error.start
+    row = data[data.rfind(b"\n", 0, error.start) + 1 : error.start + 60].split(b"\n")[0]
+    return DataError(
+        f"byte {where:,} (0x{byte.hex()}) is not UTF-8; as Latin-1 it would be {byte.decode('latin-1')!r}",
+        file=shown,
+        line=line + data[: error.start].count(b"\n"),
+        text=row.decode("utf-8", "replace"),
+        right="UTF-8; `iconv -f LATIN1 -t UTF-8 OLD > NEW` converts it",
+    )
 
 # %% ../nbs/api/00_data.ipynb #5ec143c2
 def _chunks(path, shown, size=1 << 18):
     "Yield the text of a file in pieces of about `size` bytes, none of them cut inside a character."
-    rest, before, line = b"", 0, 1
+    rest = b""
+    before = 0
+    line = 1
     with _opened(path, shown) as file:
         while True:
-            try: new = file.read1(size)
+            try:
+                new = file.read1(size)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise DataError(f"the gzip data is cut short or damaged ({error})", file=shown, line=line,
-                    right="a complete copy; `gzip -t FILE` tests one") from None
+                raise DataError(
+                    f"the gzip data is cut short or damaged ({error})",
+                    file=shown,
+                    line=line,
+                    right="a complete copy; `gzip -t FILE` tests one",
+                ) from None
             data = rest + new
-            if not before and data.startswith(codecs.BOM_UTF8): data, before = data[3:], 3
-            try: text, rest = data.decode("utf-8"), b""
+            if not before and data.startswith(codecs.BOM_UTF8):
+                data = data[3:]
+                before = 3
+            try:
+                text = data.decode("utf-8")
+                rest = b""
             except UnicodeDecodeError as error:
-                if not new or error.reason != "unexpected end of data": raise _not_utf8(error, data, before, line, shown) from None
-                text, rest = data[:error.start].decode("utf-8"), data[error.start:]
+                if not new or error.reason != "unexpected end of data":
+                    raise _not_utf8(error, data, before, line, shown) from None
+                text = data[: error.start].decode("utf-8")
+                rest = data[error.start :]
             if "\0" in text:
-                raise DataError("holds a NUL character", file=shown, line=line + text[:text.index("\0")].count("\n"),
-                    right="text in UTF-8 (this may be UTF-16 or no text at all)")
+                raise DataError(
+                    "holds a NUL character",
+                    file=shown,
+                    line=line + text[: text.index("\0")].count("\n"),
+                    right="text in UTF-8 (this may be UTF-16 or no text at all)",
+                )
             yield text
-            before, line = before + len(data) - len(rest), line + text.count("\n")
-            if not new: return
+            before = before + len(data) - len(rest)
+            line = line + text.count("\n")
+            if not new:
+                return
 
 # %% ../nbs/api/00_data.ipynb #e3a99360
 def _lines(path, shown):
@@ -184,480 +282,942 @@ def _lines(path, shown):
         for line in whole:
             number += 1
             yield number, line + "\n"
-    if rest: yield number + 1, rest
+    if rest:
+        yield number + 1, rest
 
 # %% ../nbs/api/00_data.ipynb #d73a36bf
 _EXAMPLE = '{"premise": "A man sleeps.", "hypothesis": "A man is awake.", "label": "contradiction"}'
 
+
 def _json_lines(path, shown, example=_EXAMPLE):
     for number, text in _lines(path, shown):
-        if not text.strip(): continue
-        try: row = json.loads(text)
+        if not text.strip():
+            continue
+        try:
+            row = json.loads(text)
         except json.JSONDecodeError as error:
-            raise DataError(f"malformed JSON: {error.msg} (character {error.colno})", file=shown, line=number, text=text.strip(),
-                right=f"one object a line, like {example}") from None
+            raise DataError(
+                f"malformed JSON: {error.msg} (character {error.colno})",
+                file=shown,
+                line=number,
+                text=text.strip(),
+                right=f"one object a line, like {example}",
+            ) from None
         yield number, _object(row, shown, number, example)
 
+
 def _object(row, shown, line, example=_EXAMPLE):
-    if isinstance(row, dict): return row
-    raise DataError("this is JSON, but no object", file=shown, line=line, text=row, right=f"an object, like {example}")
+    if isinstance(row, dict):
+        return row
+    raise DataError(
+        "this is JSON, but no object",
+        file=shown,
+        line=line,
+        text=row,
+        right=f"an object, like {example}",
+    )
 
 # %% ../nbs/api/00_data.ipynb #b055d642
 class _Json:
     "A window on JSON text that moves forward one value at a time."
-    def __init__(self, chunks, shown, example=_EXAMPLE): self.chunks, self.shown, self.example, self.text, self.at, self.line = chunks, shown, example, "", 0, 1
 
-    def move(self, to): self.line, self.at = self.line + self.text.count("\n", self.at, to), to
+    def __init__(self, chunks, shown, example=_EXAMPLE):
+        self.chunks = chunks
+        self.shown = shown
+        self.example = example
+        self.text = ""
+        self.at = 0
+        self.line = 1
+
+    def move(self, to):
+        self.line = self.line + self.text.count("\n", self.at, to)
+        self.at = to
 
     def more(self):
         new = next(self.chunks, None)
-        if new is not None: self.text, self.at = self.text[self.at:] + new, 0
+        if new is not None:
+            self.text = self.text[self.at :] + new
+            self.at = 0
         return new is not None
 
-    def peek(self): # the next character that is no white space; "" at the end
+    def peek(self):  # the next character that is no white space; "" at the end
         while True:
             self.move(re.compile(r"[ \t\r\n]*").match(self.text, self.at).end())
-            if self.at < len(self.text) or not self.more(): return self.text[self.at:self.at + 1]
+            if self.at < len(self.text) or not self.more():
+                return self.text[self.at : self.at + 1]
 
     def take(self, *characters):
-        if (found := self.peek()) not in characters: self.fail(f"expected {' or '.join(characters)}")
+        if (found := self.peek()) not in characters:
+            self.fail(f"expected {' or '.join(characters)}")
         self.at += 1
         return found
 
     def fail(self, why, at=None):
         self.move(self.at if at is None else at)
         end = self.at >= len(self.text)
-        raise DataError(f"malformed JSON: {why}", file=self.shown, line=self.line, text="the end of the file" if end else self.text[self.at:self.at + 60].split("\n")[0],
-            right=f"an array of objects like {self.example}")
+        raise DataError(
+            f"malformed JSON: {why}",
+            file=self.shown,
+            line=self.line,
+            text="the end of the file"
+            if end
+            else self.text[self.at : self.at + 60].split("\n")[0],
+            right=f"an array of objects like {self.example}",
+        )
 
 # %% ../nbs/api/00_data.ipynb #9e1be179
 def _value(self):
     "Decode the value that starts here; ask for more text only when the window ends inside it."
     self.peek()
     while True:
-        try: value, end = json.JSONDecoder().raw_decode(self.text, self.at)
+        try:
+            value, end = json.JSONDecoder().raw_decode(self.text, self.at)
         except json.JSONDecodeError as error:
             inside = error.msg.startswith("Unterminated") or error.pos >= len(self.text)
-            if (inside or error.pos > len(self.text) - 16) and self.more(): continue
-            self.fail("the file ends inside this value" if inside else error.msg, error.pos)
-        if end == len(self.text) and self.more(): continue # a number may go on
+            if (inside or error.pos > len(self.text) - 16) and self.more():
+                continue
+            self.fail(
+                "the file ends inside this value" if inside else error.msg, error.pos
+            )
+        if end == len(self.text) and self.more():
+            continue  # a number may go on
         self.move(end)
         return value
+
 
 def _array(self):
     "Yield (line, object) of the array that starts here."
     self.take("[")
-    if self.peek() == "]": self.at += 1; return
+    if self.peek() == "]":
+        self.at += 1
+        return
     while True:
         self.peek()
         line = self.line
         yield line, _object(self.value(), self.shown, line, self.example)
-        if self.take(",", "]") == "]": return
+        if self.take(",", "]") == "]":
+            return
 
-_Json.value, _Json.array = _value, _array
+
+_Json.value = _value
+_Json.array = _array
 
 # %% ../nbs/api/00_data.ipynb #3f9c901c
 def _json_document(path, shown, example=_EXAMPLE):
-    first, second, *_ = [*filter(None, map(str.strip, next(_chunks(path, shown)).split("\n"))), "", ""]
-    if first[:1] == second[:1] == "{" and first[-1] == "}": return (yield from _json_lines(path, shown, example))
+    first, second, *_ = [
+        *filter(None, map(str.strip, next(_chunks(path, shown)).split("\n"))),
+        "",
+        "",
+    ]
+    if first[:1] == second[:1] == "{" and first[-1] == "}":
+        return (yield from _json_lines(path, shown, example))
     json = _Json(_chunks(path, shown), shown, example)
-    if json.peek() == "[": yield from json.array()
-    elif json.peek() == "{": yield from _wrapped(json, shown)
-    elif json.peek(): json.fail("expected [ or {")
-    if json.peek(): json.fail("text after the end of the JSON value")
+    if json.peek() == "[":
+        yield from json.array()
+    elif json.peek() == "{":
+        yield from _wrapped(json, shown)
+    elif json.peek():
+        json.fail("expected [ or {")
+    if json.peek():
+        json.fail("text after the end of the JSON value")
 
 # %% ../nbs/api/00_data.ipynb #30b4cfe5
 def _wrapped(json, shown):
-    others, found = {}, None
+    others = {}
+    found = None
     json.take("{")
     while json.peek() == '"':
-        line, key = json.line, json.value()
+        line = json.line
+        key = json.value()
         json.take(":")
         if json.peek() == "[" and _opens_objects(json):
             if found:
-                raise DataError("two arrays of objects in one file", file=shown, line=line, text=f"{found!r} and {key!r}",
-                    right="one file a split")
+                raise DataError(
+                    "two arrays of objects in one file",
+                    file=shown,
+                    line=line,
+                    text=f"{found!r} and {key!r}",
+                    right="one file a split",
+                )
             found = key
             yield from json.array()
-        else: others[key] = json.value()
-        if json.take(",", "}") == "}": break
-    if found: return
+        else:
+            others[key] = json.value()
+        if json.take(",", "}") == "}":
+            break
+    if found:
+        return
     if others and all(isinstance(v, list | dict) for v in others.values()):
-        raise DataError("JSON by columns, not by rows", file=shown, line=1, text=", ".join(others),
-            right=f"an array of objects like {json.example}")
-    yield 1, others # a single row
+        raise DataError(
+            "JSON by columns, not by rows",
+            file=shown,
+            line=1,
+            text=", ".join(others),
+            right=f"an array of objects like {json.example}",
+        )
+    yield 1, others  # a single row
+
 
 def _opens_objects(json):
-    while not (start := re.compile(r"\[\s*(\S)").match(json.text, json.at)) and json.more(): pass
+    while (
+        not (start := re.compile(r"\[\s*(\S)").match(json.text, json.at)) and json.more()
+    ):
+        pass
     return bool(start) and start[1] == "{"
 
 # %% ../nbs/api/00_data.ipynb #8f6a0c91
 def _tsv_is_quoted(path, shown):
-    seen, columns, all_quoted = False, None, False
+    seen = False
+    columns = None
+    all_quoted = False
     for _, text in _lines(path, shown):
-        if columns is not None and '"' not in text: continue
+        if columns is not None and '"' not in text:
+            continue
         fields = text.rstrip("\r\n").split("\t")
-        if columns is None: columns, all_quoted = len(fields), all(len(f) > 1 and f[0] == f[-1] == '"' for f in fields)
-        if all_quoted: return True
-        if len(fields) != columns: seen = True # a tab or a line end inside quotes
+        if columns is None:
+            columns = len(fields)
+            all_quoted = all(len(f) > 1 and f[0] == f[-1] == '"' for f in fields)
+        if all_quoted:
+            return True
+        if len(fields) != columns:
+            seen = True  # a tab or a line end inside quotes
         else:
             for field in fields:
-                if '"' not in field: continue
+                if '"' not in field:
+                    continue
                 inner = field[1:-1]
-                if field[0] != '"' or field[-1] != '"' or '"' not in inner or '"' in inner.replace('""', ""): return False
+                if (
+                    field[0] != '"'
+                    or field[-1] != '"'
+                    or '"' not in inner
+                    or '"' in inner.replace('""', "")
+                ):
+                    return False
                 seen = True
     return seen
 
 # %% ../nbs/api/00_data.ipynb #851889e7
 def _table(path, shown, delimiter, quoted):
     "Yield (line, row) of a table whose first line names the columns."
-    header, line, first = None, 1, ""
+    header = None
+    line = 1
+    first = ""
+
     def text():
         nonlocal first
         for number, content in _lines(path, shown):
-            if number == line: first = content.rstrip("\r\n")
+            if number == line:
+                first = content.rstrip("\r\n")
             yield content
-    rows = csv.reader(text(), delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=True)
+
+    rows = csv.reader(
+        text(),
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+        strict=True,
+    )
     while True:
-        try: fields = next(rows, None)
+        try:
+            fields = next(rows, None)
         except csv.Error as error:
-            raise DataError(f"malformed table: {error}", file=shown, line=line, text=first,
-                right="fields that hold quotes, line ends or the delimiter stand in quotes, with quotes inside doubled; every quote is closed") from None
-        if fields is None: return
-        if header is None and fields: header = _header(fields, shown, line)
+            raise DataError(
+                f"malformed table: {error}",
+                file=shown,
+                line=line,
+                text=first,
+                right="fields that hold quotes, line ends or the delimiter stand in quotes, with quotes inside doubled; every quote is closed",
+            ) from None
+        if fields is None:
+            return
+        if header is None and fields:
+            header = _header(fields, shown, line)
         elif fields:
             if len(fields) != len(header):
-                raise DataError(f"{len(fields)} fields, but the header has {len(header)}", file=shown, line=line, text=delimiter.join(fields),
-                    right=f"{len(header)} fields: {', '.join(header)}; a field that holds the delimiter stands in quotes")
+                raise DataError(
+                    f"{len(fields)} fields, but the header has {len(header)}",
+                    file=shown,
+                    line=line,
+                    text=delimiter.join(fields),
+                    right=f"{len(header)} fields: {', '.join(header)}; a field that holds the delimiter stands in quotes",
+                )
             yield line, dict(zip(header, fields))
         line = rows.line_num + 1
+
 
 def _header(fields, shown, line):
     names = [f.strip() for f in fields]
     if doubled := [n for n, count in Counter(names).items() if count > 1]:
-        raise DataError("the header names a column twice", file=shown, line=line, text=", ".join(doubled), right="column names that differ")
+        raise DataError(
+            "the header names a column twice",
+            file=shown,
+            line=line,
+            text=", ".join(doubled),
+            right="column names that differ",
+        )
     return names
 
 # %% ../nbs/api/00_data.ipynb #9e33295c
-_KINDS = {".jsonl": _json_lines, ".json": _json_document, ".csv": lambda p, s: _table(p, s, ",", True),
-    ".tsv": lambda p, s: _table(p, s, "\t", _tsv_is_quoted(p, s)), ".txt": lambda p, s: _table(p, s, "\t", _tsv_is_quoted(p, s))}
+_KINDS = {
+    ".jsonl": _json_lines,
+    ".json": _json_document,
+    ".csv": lambda p, s: _table(p, s, ",", True),
+    ".tsv": lambda p, s: _table(p, s, "\t", _tsv_is_quoted(p, s)),
+    ".txt": lambda p, s: _table(p, s, "\t", _tsv_is_quoted(p, s)),
+}
 ENDINGS = (*(k + z for k in _KINDS for z in ("", ".gz")), ".parquet")
+
 
 def _ending(path):
     name = Path(path).name.lower()
-    return next((e for e in sorted(ENDINGS, key=len, reverse=True) if name.endswith(e)), None)
+    return next(
+        (e for e in sorted(ENDINGS, key=len, reverse=True) if name.endswith(e)), None
+    )
 
-def _records(path, shown): return _KINDS[_ending(path).removesuffix(".gz")](path, shown)
+
+def _records(path, shown):
+    return _KINDS[_ending(path).removesuffix(".gz")](path, shown)
 
 # %% ../nbs/api/00_data.ipynb #b4dbeffb
-_NAMES = dict(premise=("premise", "sentence1", "sentence_1", "sentence_a", "text1", "context"),
-    hypothesis=("hypothesis", "sentence2", "sentence_2", "sentence_b", "text2"), label=("gold_label", "hans_label", "label", "labels"))
+_NAMES = dict(
+    premise=("premise", "sentence1", "sentence_1", "sentence_a", "text1", "context"),
+    hypothesis=("hypothesis", "sentence2", "sentence_2", "sentence_b", "text2"),
+    label=("gold_label", "hans_label", "label", "labels"),
+)
+
 
 def _roles(columns, shown, line=None):
     "Which columns hold premise, hypothesis and label."
     folded = {str(c).strip().lower(): c for c in columns}
-    ours = {"two_way", "original_label", "label"} <= set(folded) # written by vbig before
-    roles = {role: "label" if ours and role == "label" else next((folded[n] for n in names if n in folded), None) for role, names in _NAMES.items()}
+    ours = {"two_way", "original_label", "label"} <= set(folded)  # written by vbig before
+    roles = {
+        role: "label"
+        if ours and role == "label"
+        else next((folded[n] for n in names if n in folded), None)
+        for role, names in _NAMES.items()
+    }
     for role, column in roles.items():
         if column is None:
-            raise DataError(f"no column for the {role}", file=shown, line=line, text=f"columns {', '.join(map(str, columns))}",
-                right=f"a column named {' or '.join(_NAMES[role])}; the first line of a table names its columns")
+            raise DataError(
+                f"no column for the {role}",
+                file=shown,
+                line=line,
+                text=f"columns {', '.join(map(str, columns))}",
+                right=f"a column named {' or '.join(_NAMES[role])}; the first line of a table names its columns",
+            )
     return roles
 
 # %% ../nbs/api/00_data.ipynb #7284e0d3
-_KNOWN = {**{name: i for i, name in enumerate(LABELS)}, **{name[0]: i for i, name in enumerate(LABELS)}}
+_KNOWN = {
+    **{name: i for i, name in enumerate(LABELS)},
+    **{name[0]: i for i, name in enumerate(LABELS)},
+}
 _OTHERS = ("non-entailment", "not-entailment", "nonentailment", "notentailment")
 _ACCEPTED = f"{', '.join(LABELS)}, their initials, 0 to 2 in this order; non-entailment or not_entailment in a two-way set; '-' or -1 for no label"
 
-def _fold(name): return name.strip().lower().replace("_", "-").replace(" ", "-")
+
+def _fold(name):
+    return name.strip().lower().replace("_", "-").replace(" ", "-")
+
 
 def _label(value, names=None):
     "The label as (id, is the other class of a two-way set); None when there is no label. Raises ValueError saying what is wrong."
     text = "" if value is None else _fold(value) if isinstance(value, str) else value
-    if isinstance(text, bool | list | dict): raise ValueError("unknown label")
-    if text in _KNOWN: return _KNOWN[text], False
-    if text in _OTHERS: return 1, True
-    if text in ("", "-") or text != text: return None
-    try: number = float(text)
-    except (TypeError, ValueError): raise ValueError("unknown label") from None
-    if number == -1: return None
-    if not number.is_integer() or not 0 <= number < len(names or LABELS): raise ValueError("label out of range")
+    if isinstance(text, bool | list | dict):
+        raise ValueError("unknown label")
+    if text in _KNOWN:
+        return _KNOWN[text], False
+    if text in _OTHERS:
+        return 1, True
+    if text in ("", "-") or text != text:
+        return None
+    try:
+        number = float(text)
+    except (TypeError, ValueError):
+        raise ValueError("unknown label") from None
+    if number == -1:
+        return None
+    if not number.is_integer() or not 0 <= number < len(names or LABELS):
+        raise ValueError("label out of range")
     return _label(names[int(number)]) if names else (int(number), False)
 
 # %% ../nbs/api/00_data.ipynb #18a890d1
 def _text(row, column, role, shown, line):
     text = row[column]
-    if not isinstance(text, str): problem = f"the {role} is {'missing (null)' if text is None else 'no text'}"
-    elif not text.strip(): problem = f"the {role} is empty"
-    elif not text.isascii() and re.search("[\ud800-\udfff]", text): problem, text = f"the {role} holds half a surrogate pair", ascii(text)
-    else: return text
-    raise DataError(problem, file=shown, line=line, text=f"{column} = {text!r}", right=f"a sentence in {column!r}")
+    if not isinstance(text, str):
+        problem = f"the {role} is {'missing (null)' if text is None else 'no text'}"
+    elif not text.strip():
+        problem = f"the {role} is empty"
+    elif not text.isascii() and re.search("[\ud800-\udfff]", text):
+        problem = f"the {role} holds half a surrogate pair"
+        text = ascii(text)
+    else:
+        return text
+    raise DataError(
+        problem,
+        file=shown,
+        line=line,
+        text=f"{column} = {text!r}",
+        right=f"a sentence in {column!r}",
+    )
+
 
 def _row(row, roles, names, shown, line):
     "One row in form, with `other` for the second class of a two-way set; None for a row without a label."
     if missing := [c for c in roles.values() if c not in row]:
-        raise DataError(f"no {missing[0]!r}", file=shown, line=line, text=f"columns {', '.join(map(str, row))}",
-            right=f"the same columns in each row: {', '.join(roles.values())}")
-    try: label = _label(row[roles["label"]], names)
-    except ValueError as error: raise DataError(str(error), file=shown, line=line, text=f"{roles['label']} = {row[roles['label']]!r}",
-        right=_ACCEPTED if not names else f"0 to {len(names) - 1} for {', '.join(names)}") from None
-    if label is None: return None
-    used, taken = set(roles.values()), {"premise", "hypothesis", "label"} # no column is lost: one whose name is taken is renamed
-    if "two_way" in row: row = row | {"two_way": str(row["two_way"]).lower() == "true"} # CSV knows no booleans
-    kept = {f"source_{name}" if name in taken else name: value for name, value in row.items() if name not in used}
-    return {**{role: _text(row, roles[role], role, shown, line) for role in ("premise", "hypothesis")}, "label": label[0]} | kept, label[1]
+        raise DataError(
+            f"no {missing[0]!r}",
+            file=shown,
+            line=line,
+            text=f"columns {', '.join(map(str, row))}",
+            right=f"the same columns in each row: {', '.join(roles.values())}",
+        )
+    try:
+        label = _label(row[roles["label"]], names)
+    except ValueError as error:
+        raise DataError(
+            str(error),
+            file=shown,
+            line=line,
+            text=f"{roles['label']} = {row[roles['label']]!r}",
+            right=_ACCEPTED
+            if not names
+            else f"0 to {len(names) - 1} for {', '.join(names)}",
+        ) from None
+    if label is None:
+        return None
+    used = set(roles.values())
+    taken = {
+        "premise",
+        "hypothesis",
+        "label",
+    }  # no column is lost: one whose name is taken is renamed
+    if "two_way" in row:
+        row = row | {
+            "two_way": str(row["two_way"]).lower() == "true"
+        }  # CSV knows no booleans
+    kept = {
+        f"source_{name}" if name in taken else name: value
+        for name, value in row.items()
+        if name not in used
+    }
+    return {
+        **{
+            role: _text(row, roles[role], role, shown, line)
+            for role in ("premise", "hypothesis")
+        },
+        "label": label[0],
+    } | kept, label[1]
 
 # %% ../nbs/api/00_data.ipynb #60008b9c
 class _Kinds:
     "Arrow types of the other columns, learned in batches; a column of mixed kinds becomes JSON text."
-    def __init__(self, taken=_NAMES): self.types, self.rows, self.taken = {}, [], taken
+
+    def __init__(self, taken=_NAMES):
+        self.types = {}
+        self.rows = []
+        self.taken = taken
 
     def add(self, row):
         self.rows.append({k: v for k, v in row.items() if k not in self.taken})
-        if len(self.rows) == 1000: self.learn()
+        if len(self.rows) == 1000:
+            self.learn()
 
     def learn(self):
         for name in dict.fromkeys(k for row in self.rows for k in row):
-            if isinstance(self.types.get(name), str): continue # mixed before
+            if isinstance(self.types.get(name), str):
+                continue  # mixed before
             try:
                 new = pa.array([row.get(name) for row in self.rows]).type
-                both = [pa.schema([(name, t)]) for t in (self.types.get(name, pa.null()), new)]
-                self.types[name] = pa.unify_schemas(both, promote_options="permissive").field(name).type
-            except (pa.ArrowException, OverflowError, UnicodeError): self.types[name] = "json"
+                both = [
+                    pa.schema([(name, t)]) for t in (self.types.get(name, pa.null()), new)
+                ]
+                self.types[name] = (
+                    pa.unify_schemas(both, promote_options="permissive").field(name).type
+                )
+            except (pa.ArrowException, OverflowError, UnicodeError):
+                self.types[name] = "json"
         self.rows = []
 
     def features(self):
         self.learn()
-        schema = pa.schema([(n, pa.string() if isinstance(t, str) or pa.types.is_null(t) else t) for n, t in self.types.items()])
-        return Features.from_arrow_schema(schema), [n for n, t in self.types.items() if isinstance(t, str)]
+        schema = pa.schema(
+            [
+                (n, pa.string() if isinstance(t, str) or pa.types.is_null(t) else t)
+                for n, t in self.types.items()
+            ]
+        )
+        return Features.from_arrow_schema(schema), [
+            n for n, t in self.types.items() if isinstance(t, str)
+        ]
 
 # %% ../nbs/api/00_data.ipynb #dcadc478
 def _check(path, shown, names):
     "Walk a file; return counts, columns and whether it is a two-way set. Raises DataError at the first fault."
-    roles, kinds, counts, other, three = None, _Kinds(), Counter(), 0, None
+    roles = None
+    kinds = _Kinds()
+    counts = Counter()
+    other = 0
+    three = None
     with tqdm(desc=f"Checking {Path(path).name}", unit=" rows", delay=1) as bar:
         for line, row in _records(path, shown):
             roles = roles or _roles(row, shown, line if "json" in _ending(path) else 1)
             bar.update()
             made = _row(row, roles, names, shown, line)
             counts["read"] += 1
-            if made is None: counts["no label"] += 1; continue
+            if made is None:
+                counts["no label"] += 1
+                continue
             kinds.add(made[0])
             other += made[1]
-            if not made[1] and made[0]["label"]: three = three or (line, row[roles["label"]])
+            if not made[1] and made[0]["label"]:
+                three = three or (line, row[roles["label"]])
             if other and three:
-                raise DataError("a set with two classes and with three at once", file=shown, line=line,
+                raise DataError(
+                    "a set with two classes and with three at once",
+                    file=shown,
+                    line=line,
                     text=f"{row[roles['label']]!r}, and {three[1]!r} on line {three[0]}",
-                    right="either entailment / non-entailment or entailment / neutral / contradiction in one file")
-    if not counts["read"]: raise DataError("holds no rows", file=shown, right=f"rows like {_EXAMPLE}")
+                    right="either entailment / non-entailment or entailment / neutral / contradiction in one file",
+                )
+    if not counts["read"]:
+        raise DataError("holds no rows", file=shown, right=f"rows like {_EXAMPLE}")
     if counts["read"] == counts["no label"]:
-        raise DataError(f"no usable rows: {counts['read']:,} read, none with a label", file=shown, right=_ACCEPTED)
+        raise DataError(
+            f"no usable rows: {counts['read']:,} read, none with a label",
+            file=shown,
+            right=_ACCEPTED,
+        )
     features, as_json = kinds.features()
-    return dict(read=counts["read"], kept=counts["read"] - counts["no label"], dropped={"no label": counts["no label"]} if counts["no label"] else {},
-        two_way=bool(other), roles=roles, as_json=as_json, features=features.to_dict())
+    return dict(
+        read=counts["read"],
+        kept=counts["read"] - counts["no label"],
+        dropped={"no label": counts["no label"]} if counts["no label"] else {},
+        two_way=bool(other),
+        roles=roles,
+        as_json=as_json,
+        features=features.to_dict(),
+    )
 
 # %% ../nbs/api/00_data.ipynb #eac4fdb7
-_FORM = 1 # raise when the reading of a file changes, so that older caches are not used
+_FORM = 1  # raise when the reading of a file changes, so that older caches are not used
+
 
 def _content_key(path, names):
     digest = hashlib.blake2b(repr((_FORM, names, _ending(path))).encode(), digest_size=16)
     with open(path, "rb") as file:
-        while block := file.read(1 << 20): digest.update(block)
+        while block := file.read(1 << 20):
+            digest.update(block)
     return digest.hexdigest()
+
 
 def _checked(path, shown, names, key, check):
     "`_check`, remembered in the datasets cache under the content's key."
-    kept = Path(datasets.config.HF_DATASETS_CACHE)/"vbig"/f"{key}.json"
-    if kept.exists(): return json.loads(kept.read_text(encoding="utf-8"))
+    kept = Path(datasets.config.HF_DATASETS_CACHE) / "vbig" / f"{key}.json"
+    if kept.exists():
+        return json.loads(kept.read_text(encoding="utf-8"))
     report = check(path, shown, names)
-    with replacing(kept) as file: json.dump(report, file)
+    with replacing(kept) as file:
+        json.dump(report, file)
     return report
+
 
 def _rows(path, shown, names, report):
     as_json = set(report["as_json"])
     for line, row in _records(path, shown):
-        if (made := _row(row, report["roles"], names, shown, line)) is None: continue
+        if (made := _row(row, report["roles"], names, shown, line)) is None:
+            continue
         row = {k: json.dumps(v) if k in as_json else v for k, v in made[0].items()}
         yield row | _two_way(report["two_way"], row["label"])
 
-def _two_way(is_two_way, label): return dict(two_way=True, original_label=("entailment", "non-entailment")[label]) if is_two_way else {}
+
+def _two_way(is_two_way, label):
+    return (
+        dict(two_way=True, original_label=("entailment", "non-entailment")[label])
+        if is_two_way
+        else {}
+    )
 
 # %% ../nbs/api/00_data.ipynb #7dfe5535
-_FORM_FEATURES = dict(premise=Value("string"), hypothesis=Value("string"), label=ClassLabel(names=list(LABELS)))
+_FORM_FEATURES = dict(
+    premise=Value("string"),
+    hypothesis=Value("string"),
+    label=ClassLabel(names=list(LABELS)),
+)
 _TWO_WAY_FEATURES = dict(two_way=Value("bool"), original_label=Value("string"))
+
 
 @dataclass(frozen=True)
 class _Reading:
     "What differs between kinds of data: pairs (`_PAIRS`), or questions (`vbig.qa`)."
-    kind: str          # a name, part of the cache's key
-    check: Callable    # (path, shown, names) -> report on a file: read, kept, dropped, features and more
-    rows: Callable     # (path, shown, names, report) -> the file's rows
-    features: Callable # report -> Features
+
+    kind: str  # a name, part of the cache's key
+    check: Callable  # (path, shown, names) -> report on a file: read, kept, dropped, features and more
+    rows: Callable  # (path, shown, names, report) -> the file's rows
+    features: Callable  # report -> Features
     in_form: Callable  # (Dataset, shown, names, published) -> Dataset
-    hub: Mapping       # short name -> (hub id, configuration)
+    hub: Mapping  # short name -> (hub id, configuration)
     planted: Callable  # () -> DatasetDict
 
-def _pair_features(report): return Features({**_FORM_FEATURES, **Features.from_dict(report["features"]), **(_TWO_WAY_FEATURES if report["two_way"] else {})})
+
+def _pair_features(report):
+    return Features(
+        {
+            **_FORM_FEATURES,
+            **Features.from_dict(report["features"]),
+            **(_TWO_WAY_FEATURES if report["two_way"] else {}),
+        }
+    )
+
 
 def _read_file(path, shown, split, names=None, reading=None):
     "A file as a checked, cached Dataset."
     reading = reading or _PAIRS
-    if _ending(path) == ".parquet": return reading.in_form(_parquet(path, shown), shown, names)
+    if _ending(path) == ".parquet":
+        return reading.in_form(_parquet(path, shown), shown, names)
     key = _content_key(path, (reading.kind, names))
     report = _checked(path, shown, names, key, reading.check)
     features = reading.features(report)
-    try: dataset = Dataset.from_generator(reading.rows, features=features, fingerprint=f"{key}-{split}", split=NamedSplit(split),
-        gen_kwargs=dict(path=str(path), shown=shown, names=names, report=report))
-    except datasets.exceptions.DatasetGenerationError as error: # the file changed between the walks
+    try:
+        dataset = Dataset.from_generator(
+            reading.rows,
+            features=features,
+            fingerprint=f"{key}-{split}",
+            split=NamedSplit(split),
+            gen_kwargs=dict(path=str(path), shown=shown, names=names, report=report),
+        )
+    except (
+        datasets.exceptions.DatasetGenerationError
+    ) as error:  # the file changed between the walks
         raise error.__cause__ if isinstance(error.__cause__, DataError) else error
     return _with_report(dataset, shown, report["read"], report["dropped"])
 
+
 def _parquet(path, shown):
-    try: pyarrow.parquet.read_schema(path) # the schema stands at the end of a file: a cut one fails here
-    except pa.ArrowException: raise DataError("is no complete Parquet file", file=shown, right="a complete copy") from None
+    try:
+        pyarrow.parquet.read_schema(
+            path
+        )  # the schema stands at the end of a file: a cut one fails here
+    except pa.ArrowException:
+        raise DataError(
+            "is no complete Parquet file", file=shown, right="a complete copy"
+        ) from None
     return Dataset.from_parquet(str(path))
 
 # %% ../nbs/api/00_data.ipynb #002829df
 def _with_report(dataset, source, read, dropped):
-    report = dict(source=Path(source).name if os.path.isabs(source) else str(source), read=read, kept=len(dataset), dropped=dropped)
+    report = dict(
+        source=Path(source).name if os.path.isabs(source) else str(source),
+        read=read,
+        kept=len(dataset),
+        dropped=dropped,
+    )
     dataset.info.description = json.dumps(report)
-    if dropped: logger.warning("%s: %s rows read, %s kept, dropped %s", report["source"], f"{read:,}", f"{len(dataset):,}",
-        ", ".join(f"{count:,} ({why})" for why, count in dropped.items()))
+    if dropped:
+        logger.warning(
+            "%s: %s rows read, %s kept, dropped %s",
+            report["source"],
+            f"{read:,}",
+            f"{len(dataset):,}",
+            ", ".join(f"{count:,} ({why})" for why, count in dropped.items()),
+        )
     return dataset
 
+
 def data_report(
-    dataset: Dataset | DatasetDict, # from `load_nli`, also after map, select, save_to_disk
-) -> dict: # source, read, kept, dropped {reason: rows}, and sampled where `max_samples` took fewer; for a DatasetDict one such dict a split
+    dataset: Dataset
+    | DatasetDict,  # from `load_nli`, also after map, select, save_to_disk
+) -> dict:  # source, read, kept, dropped {reason: rows}, and sampled where `max_samples` took fewer; for a DatasetDict one such dict a split
     "What became of the rows of a source."
-    if isinstance(dataset, dict): return {name: data_report(part) for name, part in dataset.items()}
-    try: return json.loads(dataset.info.description)
-    except (json.JSONDecodeError, TypeError): raise ValueError("this dataset does not come from load_nli: it has no report") from None
+    if isinstance(dataset, dict):
+        return {name: data_report(part) for name, part in dataset.items()}
+    try:
+        return json.loads(dataset.info.description)
+    except (json.JSONDecodeError, TypeError):
+        raise ValueError(
+            "this dataset does not come from load_nli: it has no report"
+        ) from None
 
 # %% ../nbs/api/00_data.ipynb #e628fa88
 def _form_batch(batch, indices, roles, names, two_way, shown, published):
     out = {}
-    for i, row in zip(indices, [dict(zip(batch, values)) for values in zip(*batch.values())]):
-        try: made = _row(row, roles, names, f"{shown}, row {i}", None)
+    for i, row in zip(
+        indices, [dict(zip(batch, values)) for values in zip(*batch.values())]
+    ):
+        try:
+            made = _row(row, roles, names, f"{shown}, row {i}", None)
         except DataError as error:
-            if not (published and error.what.startswith(("the premise", "the hypothesis"))): raise
+            if not (
+                published and error.what.startswith(("the premise", "the hypothesis"))
+            ):
+                raise
             made = None
-        for name, value in ({} if made is None else made[0] | _two_way(two_way, made[0]["label"])).items(): out.setdefault(name, []).append(value)
+        for name, value in (
+            {} if made is None else made[0] | _two_way(two_way, made[0]["label"])
+        ).items():
+            out.setdefault(name, []).append(value)
     return out
+
 
 def _in_form(dataset, shown, names=None, published=False):
     "A Dataset with the columns and labels of vbig."
     roles = _roles(dataset.column_names, shown)
     kind = dataset.features[roles["label"]]
     names = names or _own_names(kind, shown)
-    counts = Counter(v for batch in dataset.select_columns([roles["label"]]).iter(10_000) for v in batch[roles["label"]])
+    counts = Counter(
+        v
+        for batch in dataset.select_columns([roles["label"]]).iter(10_000)
+        for v in batch[roles["label"]]
+    )
     labels = {value: _try_label(value, names) for value in counts}
     two_way = any(label is not None and label[1] for label in labels.values())
     if two_way and any(label in ((1, False), (2, False)) for label in labels.values()):
-        raise DataError("a set with two classes and with three at once", file=shown, text=sorted(map(str, counts)),
-            right="one or the other")
-    others = {f"source_{n}" if n in _FORM_FEATURES else n: f for n, f in dataset.features.items() if n not in roles.values()}
-    features = Features({**_FORM_FEATURES, **others, **(_TWO_WAY_FEATURES if two_way else {})})
-    made = dataset.map(_form_batch, batched=True, with_indices=True, remove_columns=dataset.column_names, features=features, desc="Checking",
-        fn_kwargs=dict(roles=roles, names=names, two_way=two_way, shown=shown, published=published))
+        raise DataError(
+            "a set with two classes and with three at once",
+            file=shown,
+            text=sorted(map(str, counts)),
+            right="one or the other",
+        )
+    others = {
+        f"source_{n}" if n in _FORM_FEATURES else n: f
+        for n, f in dataset.features.items()
+        if n not in roles.values()
+    }
+    features = Features(
+        {**_FORM_FEATURES, **others, **(_TWO_WAY_FEATURES if two_way else {})}
+    )
+    made = dataset.map(
+        _form_batch,
+        batched=True,
+        with_indices=True,
+        remove_columns=dataset.column_names,
+        features=features,
+        desc="Checking",
+        fn_kwargs=dict(
+            roles=roles, names=names, two_way=two_way, shown=shown, published=published
+        ),
+    )
     unlabelled = sum(n for value, n in counts.items() if labels[value] is None)
-    dropped = {"no label": unlabelled, "blank text": len(dataset) - len(made) - unlabelled}
+    dropped = {
+        "no label": unlabelled,
+        "blank text": len(dataset) - len(made) - unlabelled,
+    }
     if not len(made):
-        raise DataError(f"no usable rows: {len(dataset):,} read, {unlabelled:,} without a label", file=shown,
-            right="a split that has labels")
-    return _with_report(made, shown, len(dataset), {why: n for why, n in dropped.items() if n})
+        raise DataError(
+            f"no usable rows: {len(dataset):,} read, {unlabelled:,} without a label",
+            file=shown,
+            right="a split that has labels",
+        )
+    return _with_report(
+        made, shown, len(dataset), {why: n for why, n in dropped.items() if n}
+    )
 
 # %% ../nbs/api/00_data.ipynb #75bd5bda
 def _own_names(kind, shown):
     "Label names of a dataset's feature; None where it has none."
-    if not isinstance(kind, ClassLabel | Value): raise DataError("the label column holds no single values", file=shown, text=kind, right=_ACCEPTED)
-    if isinstance(kind, Value) or all(n.lstrip("-").isdigit() for n in kind.names): return None
-    try: return _checked_names(kind.names)
+    if not isinstance(kind, ClassLabel | Value):
+        raise DataError(
+            "the label column holds no single values",
+            file=shown,
+            text=kind,
+            right=_ACCEPTED,
+        )
+    if isinstance(kind, Value) or all(n.lstrip("-").isdigit() for n in kind.names):
+        return None
+    try:
+        return _checked_names(kind.names)
     except ValueError:
-        raise DataError("the classes of this set are not those of NLI", file=shown, text=", ".join(kind.names), right=_ACCEPTED) from None
+        raise DataError(
+            "the classes of this set are not those of NLI",
+            file=shown,
+            text=", ".join(kind.names),
+            right=_ACCEPTED,
+        ) from None
+
 
 def _try_label(value, names):
-    try: return _label(value, names)
-    except ValueError: return 0, False # the walk over the rows will name the row
+    try:
+        return _label(value, names)
+    except ValueError:
+        return 0, False  # the walk over the rows will name the row
 
 # %% ../nbs/api/00_data.ipynb #78f5f768
-_SPLITS = dict(train="train", training="train", dev="validation", val="validation", valid="validation", validation="validation", eval="validation",
-    evaluation="validation", test="test", matched="matched", mismatched="mismatched", m="matched", mm="mismatched", r1="r1", r2="r2", r3="r3")
+_SPLITS = dict(
+    train="train",
+    training="train",
+    dev="validation",
+    val="validation",
+    valid="validation",
+    validation="validation",
+    eval="validation",
+    evaluation="validation",
+    test="test",
+    matched="matched",
+    mismatched="mismatched",
+    m="matched",
+    mm="mismatched",
+    r1="r1",
+    r2="r2",
+    r3="r3",
+)
+
 
 def _split_name(text):
     "The usual name of a split, from a file's or a split's own; empty when it tells none."
     words = [_SPLITS[w] for w in re.split(r"[^a-z0-9]+", text.lower()) if w in _SPLITS]
-    return "_".join(sorted(dict.fromkeys(words), key=lambda w: w not in ("train", "validation", "test")))
+    return "_".join(
+        sorted(
+            dict.fromkeys(words), key=lambda w: w not in ("train", "validation", "test")
+        )
+    )
 
-def _stem(path): return re.sub(r"\W+", "_", Path(path).name[:-len(_ending(path))])
+
+def _stem(path):
+    return re.sub(r"\W+", "_", Path(path).name[: -len(_ending(path))])
+
 
 def _name_splits(stems):
     "Split names for the files of a folder: the usual ones where they are unique, the files' own where not."
     usual = {s: _split_name(s) or s for s in stems}
+
     def name(stem):
         same = [s for s in stems if usual[s] == usual[stem]]
-        plain = [s for s in same if s.lower() in (usual[s], *_SPLITS)] # dev beside dev_small is the validation split
+        plain = [
+            s for s in same if s.lower() in (usual[s], *_SPLITS)
+        ]  # dev beside dev_small is the validation split
         return usual[stem] if same == [stem] or plain == [stem] else stem
+
     return {s: name(s) for s in stems}
 
 # %% ../nbs/api/00_data.ipynb #5800d01b
 def _pick(splits, split, shown):
     "The split that `split` names, in any spelling."
-    if split in splits: return split
-    usual = [s for s in splits if _split_name(split) and _split_name(s) == _split_name(split)]
-    if len(usual) == 1: return usual[0]
-    raise DataError(f"unknown split {split!r}" if not usual else f"several splits could be {split!r}", file=shown,
-        right=f"one of {', '.join(splits)}")
+    if split in splits:
+        return split
+    usual = [
+        s for s in splits if _split_name(split) and _split_name(s) == _split_name(split)
+    ]
+    if len(usual) == 1:
+        return usual[0]
+    raise DataError(
+        f"unknown split {split!r}" if not usual else f"several splits could be {split!r}",
+        file=shown,
+        right=f"one of {', '.join(splits)}",
+    )
 
 # %% ../nbs/api/00_data.ipynb #b9aff705
-_ABOUT = r"(?i)\.|readme|licen[cs]e|requirements|citation|dataset_info" # files that are no split
+_ABOUT = r"(?i)\.|readme|licen[cs]e|requirements|citation|dataset_info"  # files that are no split
+
 
 def _folder(path, shown, names, reading=None):
     "{split: function that loads it} of a folder."
-    if (path/"dataset_dict.json").exists() or (path/"state.json").exists(): return _saved(datasets.load_from_disk, path, shown, names, reading)
-    files = sorted(p for p in path.iterdir() if p.is_file() and _ending(p) and not re.match(_ABOUT, p.name))
-    if not files and any(path.rglob("*.parquet")): return _saved(load_dataset, path, shown, names, reading) # a copy of a hub's folder
+    if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
+        return _saved(datasets.load_from_disk, path, shown, names, reading)
+    files = sorted(
+        p
+        for p in path.iterdir()
+        if p.is_file() and _ending(p) and not re.match(_ABOUT, p.name)
+    )
+    if not files and any(path.rglob("*.parquet")):
+        return _saved(
+            load_dataset, path, shown, names, reading
+        )  # a copy of a hub's folder
     if not files:
-        raise DataError("no data files in this folder", file=shown, text=", ".join(sorted(p.name for p in path.iterdir())[:10]) or "an empty folder",
-            right=f"files that end in {', '.join(ENDINGS)}, or a dataset saved by save_to_disk")
+        raise DataError(
+            "no data files in this folder",
+            file=shown,
+            text=", ".join(sorted(p.name for p in path.iterdir())[:10])
+            or "an empty folder",
+            right=f"files that end in {', '.join(ENDINGS)}, or a dataset saved by save_to_disk",
+        )
     stems = {}
     for file in files:
         if (stem := _stem(file)) in stems:
-            raise DataError("two files for one split", file=shown, text=f"{stems[stem].name} and {file.name}", right="one file a split")
+            raise DataError(
+                "two files for one split",
+                file=shown,
+                text=f"{stems[stem].name} and {file.name}",
+                right="one file a split",
+            )
         stems[stem] = file
-    return {split: partial(_read_file, stems[stem], f"{shown}/{stems[stem].name}", split, names, reading) for stem, split in _name_splits(list(stems)).items()}
+    return {
+        split: partial(
+            _read_file, stems[stem], f"{shown}/{stems[stem].name}", split, names, reading
+        )
+        for stem, split in _name_splits(list(stems)).items()
+    }
+
 
 def _loaded(loaded, shown, names=None, published=False, reading=None):
-    parts = loaded if isinstance(loaded, dict) else {"train" if loaded.split is None else str(loaded.split): loaded}
-    return {split: partial((reading or _PAIRS).in_form, part, f"{shown}, split {split}", names, published) for split, part in parts.items()}
+    parts = (
+        loaded
+        if isinstance(loaded, dict)
+        else {"train" if loaded.split is None else str(loaded.split): loaded}
+    )
+    return {
+        split: partial(
+            (reading or _PAIRS).in_form, part, f"{shown}, split {split}", names, published
+        )
+        for split, part in parts.items()
+    }
+
 
 def _saved(load, path, shown, names, reading=None):
-    try: return _loaded(load(str(path)), shown, names, reading=reading)
-    except (OSError, ValueError, KeyError, TypeError, datasets.exceptions.DatasetsError) as error:
+    try:
+        return _loaded(load(str(path)), shown, names, reading=reading)
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        datasets.exceptions.DatasetsError,
+    ) as error:
         why = f"{type(error).__name__}: {error}".replace(str(path.resolve()), shown)
-        raise DataError(f"the dataset in this folder cannot be read: {why}", file=shown,
-            right="a folder written whole by save_to_disk, or copied whole from the hub") from error
+        raise DataError(
+            f"the dataset in this folder cannot be read: {why}",
+            file=shown,
+            right="a folder written whole by save_to_disk, or copied whole from the hub",
+        ) from error
 
 # %% ../nbs/api/00_data.ipynb #339d2c80
-HUB = {"snli": ("stanfordnlp/snli", None), "mnli": ("nyu-mll/glue", "mnli"), "glue:mnli": ("nyu-mll/glue", "mnli"),
+HUB = {
+    "snli": ("stanfordnlp/snli", None),
+    "mnli": ("nyu-mll/glue", "mnli"),
+    "glue:mnli": ("nyu-mll/glue", "mnli"),
     "multi_nli": ("nyu-mll/multi_nli", None),
-    "anli": ("facebook/anli", None), "hans": ("jhu-cogcomp/hans", None)}
-_OFFLINE = ('offline choices: "planted" (made on the spot), or the path of'
-    ' a .jsonl, .json, .csv or .tsv file (or .gz), of a folder of split files, or of a saved dataset')
+    "anli": ("facebook/anli", None),
+    "hans": ("jhu-cogcomp/hans", None),
+}
+_OFFLINE = (
+    'offline choices: "planted" (made on the spot), or the path of'
+    ' a .jsonl, .json, .csv or .tsv file (or .gz), of a folder of split files, or of a saved dataset'
+)
+
 
 def _from_hub(name, config, shown, known=HUB):
     try:
-        try: return load_dataset(name, config)
+        try:
+            return load_dataset(name, config)
         except RuntimeError as error:
-            if "scripts are no longer supported" not in str(error): raise
+            if "scripts are no longer supported" not in str(error):
+                raise
             return load_dataset(name, config, revision="refs/convert/parquet")
-    except ConnectionError as error: # after some retries, unless HF_HUB_OFFLINE=1 says at once that there is no network
-        raise DataError(f"the Hugging Face hub cannot be reached for {name!r}", file=shown, right=_OFFLINE) from error
+    except ConnectionError as error:  # after some retries, unless HF_HUB_OFFLINE=1 says at once that there is no network
+        raise DataError(
+            f"the Hugging Face hub cannot be reached for {name!r}",
+            file=shown,
+            right=_OFFLINE,
+        ) from error
     except FileNotFoundError as error:
         near = get_close_matches(shown, [*known, "planted"], 1)
-        raise DataError(f"{name!r} is no file or folder here, and no dataset on the hub", file=shown,
-            right=(f"did you mean {near[0]!r}? " if near else "") + _OFFLINE) from error
+        raise DataError(
+            f"{name!r} is no file or folder here, and no dataset on the hub",
+            file=shown,
+            right=(f"did you mean {near[0]!r}? " if near else "") + _OFFLINE,
+        ) from error
     except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(f"the hub's {name!r} cannot be loaded: {error}", file=shown, right=_OFFLINE) from error
+        raise DataError(
+            f"the hub's {name!r} cannot be loaded: {error}", file=shown, right=_OFFLINE
+        ) from error
 
 # %% ../nbs/api/00_data.ipynb #80d85669
 def _anli(loaded, only, shown):
@@ -665,128 +1225,271 @@ def _anli(loaded, only, shown):
     rounds = {name: _split_name(name).rpartition("_") for name in loaded}
     joined = {}
     for part in ("train", "validation", "test"):
-        pieces = [loaded[n].add_column("round", [int(r[1:])] * len(loaded[n])) for n, (p, _, r) in rounds.items() if p == part and only in ("", r)]
-        if pieces: joined[part] = datasets.concatenate_datasets(pieces)
-    if not joined: raise DataError(f"unknown round {only!r}", file=shown, right="anli, anli:r1, anli:r2 or anli:r3")
+        pieces = [
+            loaded[n].add_column("round", [int(r[1:])] * len(loaded[n]))
+            for n, (p, _, r) in rounds.items()
+            if p == part and only in ("", r)
+        ]
+        if pieces:
+            joined[part] = datasets.concatenate_datasets(pieces)
+    if not joined:
+        raise DataError(
+            f"unknown round {only!r}",
+            file=shown,
+            right="anli, anli:r1, anli:r2 or anli:r3",
+        )
     return joined
+
 
 def _anli_sets(config, split, shown):
     named = re.fullmatch(r"(.+)_(r[123])", _split_name(split or ""))
-    only, split = (named[2], named[1]) if named and config is None else (config or "", split)
-    return _loaded(_anli(_from_hub(*HUB["anli"], shown), only, shown), shown, published=True), split
+    only, split = (
+        (named[2], named[1]) if named and config is None else (config or "", split)
+    )
+    return _loaded(
+        _anli(_from_hub(*HUB["anli"], shown), only, shown), shown, published=True
+    ), split
 
 # %% ../nbs/api/00_data.ipynb #46034cc2
 def _planted():
     from vbig.planted import planted_nli
+
     return planted_nli()
+
 
 _PAIRS = _Reading("nli", _check, _rows, _pair_features, _in_form, HUB, _planted)
 
+
 def _sets(source, split, names, reading=_PAIRS):
     "({split: function that loads it}, the split asked for, whether the source is one file or Dataset) of a source."
-    if isinstance(source, Dataset | DatasetDict): return _loaded(source, "dataset", names, reading=reading), split, isinstance(source, Dataset)
+    if isinstance(source, Dataset | DatasetDict):
+        return (
+            _loaded(source, "dataset", names, reading=reading),
+            split,
+            isinstance(source, Dataset),
+        )
     shown = os.fspath(source)
     name, _, config = shown.partition(":")
-    if shown == "planted": return _loaded(reading.planted(), shown, reading=reading), split, False
-    if name == "anli" and reading is _PAIRS: return *_anli_sets(config or None, split, shown), False
-    if shown in reading.hub: return _loaded(_from_hub(*reading.hub[shown], shown, reading.hub), shown, names, True, reading), split, False
+    if shown == "planted":
+        return _loaded(reading.planted(), shown, reading=reading), split, False
+    if name == "anli" and reading is _PAIRS:
+        return *_anli_sets(config or None, split, shown), False
+    if shown in reading.hub:
+        return (
+            _loaded(
+                _from_hub(*reading.hub[shown], shown, reading.hub),
+                shown,
+                names,
+                True,
+                reading,
+            ),
+            split,
+            False,
+        )
     path = Path(shown).expanduser()
-    if path.is_dir(): return _folder(path, shown, names, reading), split, False
+    if path.is_dir():
+        return _folder(path, shown, names, reading), split, False
     if path.exists():
-        if not _ending(path): raise DataError("a kind of file that is not known", file=shown, right=f"a name that ends in {', '.join(ENDINGS)}")
+        if not _ending(path):
+            raise DataError(
+                "a kind of file that is not known",
+                file=shown,
+                right=f"a name that ends in {', '.join(ENDINGS)}",
+            )
         own = _split_name(_stem(path)) or "train"
         return {own: partial(_read_file, path, shown, own, names, reading)}, split, True
     hub_id = re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", name)
     if _ending(path) or path.suffix == ".gz" or not hub_id:
         raise _missing(path, shown)
-    return _loaded(_from_hub("nyu-mll/glue" if name == "glue" else name, config or None, shown, reading.hub), shown, names, True, reading), split, False
+    return (
+        _loaded(
+            _from_hub(
+                "nyu-mll/glue" if name == "glue" else name,
+                config or None,
+                shown,
+                reading.hub,
+            ),
+            shown,
+            names,
+            True,
+            reading,
+        ),
+        split,
+        False,
+    )
+
 
 def _missing(path, shown):
     here = path.parent
-    while not here.exists(): here = here.parent
-    near = get_close_matches(path.name if here == path.parent else path.relative_to(here).parts[0], [p.name for p in here.iterdir()], 3, 0.5)
-    return DataError("no such file or folder", file=shown, right=f"{'near it: ' + ', '.join(sorted(near)) if near else 'an existing path'}")
+    while not here.exists():
+        here = here.parent
+    near = get_close_matches(
+        path.name if here == path.parent else path.relative_to(here).parts[0],
+        [p.name for p in here.iterdir()],
+        3,
+        0.5,
+    )
+    return DataError(
+        "no such file or folder",
+        file=shown,
+        right=f"{'near it: ' + ', '.join(sorted(near)) if near else 'an existing path'}",
+    )
 
 # %% ../nbs/api/00_data.ipynb #dc0336cb
 def load_nli(
-    source: str | Path | Dataset | DatasetDict, # "snli", "mnli", "anli", "anli:r1", "hans", "planted", a hub id "owner/name[:config]", or a path
+    source: str
+    | Path
+    | Dataset
+    | DatasetDict,  # "snli", "mnli", "anli", "anli:r1", "hans", "planted", a hub id "owner/name[:config]", or a path
     *,
-    split: str | None = None, # one split, in any usual spelling ("dev", "validation_matched"); None: all
-    max_samples: int | None = None, # at most so many rows a split, drawn without replacement; None: all, in order
-    seed: int = 0, # of that draw
-    label_names: Sequence[str] | None = None, # what integer labels mean, where they are not 0 entailment, 1 neutral, 2 contradiction
-) -> DatasetDict | Dataset: # a Dataset for one file or one split; premise, hypothesis, label 0..2, and the source's other columns
+    split: str
+    | None = None,  # one split, in any usual spelling ("dev", "validation_matched"); None: all
+    max_samples: int
+    | None = None,  # at most so many rows a split, drawn without replacement; None: all, in order
+    seed: int = 0,  # of that draw
+    label_names: Sequence[str]
+    | None = None,  # what integer labels mean, where they are not 0 entailment, 1 neutral, 2 contradiction
+) -> (
+    DatasetDict | Dataset
+):  # a Dataset for one file or one split; premise, hypothesis, label 0..2, and the source's other columns
     "Load labelled pairs into one form, checked row by row; raises DataError naming file, line, text and what would be right."
-    return _load(source, split, max_samples, seed, None if label_names is None else _checked_names(label_names), _PAIRS)
+    return _load(
+        source,
+        split,
+        max_samples,
+        seed,
+        None if label_names is None else _checked_names(label_names),
+        _PAIRS,
+    )
+
 
 def _load(source, split, max_samples, seed, names, reading):
     "The splits of a source, checked, sampled, in form."
-    if max_samples is not None and (isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 1):
-        raise ValueError(f"max_samples={max_samples!r}: a number of rows, at least 1, or None for all")
+    if max_samples is not None and (
+        isinstance(max_samples, bool)
+        or not isinstance(max_samples, int)
+        or max_samples < 1
+    ):
+        raise ValueError(
+            f"max_samples={max_samples!r}: a number of rows, at least 1, or None for all"
+        )
     sets, split, single = _sets(source, split, names, reading)
     wanted = [_pick(sets, split, _shown(source))] if split is not None else list(sets)
-    loaded = {name: part for name in wanted if (part := _unless_unlabelled(sets[name], len(wanted) > 1)) is not None}
-    if not loaded: raise DataError("no split has labels", file=_shown(source), text=", ".join(wanted), right="at least one labelled split")
+    loaded = {
+        name: part
+        for name in wanted
+        if (part := _unless_unlabelled(sets[name], len(wanted) > 1)) is not None
+    }
+    if not loaded:
+        raise DataError(
+            "no split has labels",
+            file=_shown(source),
+            text=", ".join(wanted),
+            right="at least one labelled split",
+        )
     loaded = {name: _sample(part, max_samples, seed) for name, part in loaded.items()}
-    return next(iter(loaded.values())) if split is not None or single else DatasetDict(loaded)
+    return (
+        next(iter(loaded.values()))
+        if split is not None or single
+        else DatasetDict(loaded)
+    )
 
 # %% ../nbs/api/00_data.ipynb #de3bed9d
-def _shown(source): return "dataset" if isinstance(source, Dataset | DatasetDict) else os.fspath(source)
+def _shown(source):
+    return "dataset" if isinstance(source, Dataset | DatasetDict) else os.fspath(source)
+
 
 def _checked_names(names):
     for name in names:
         if not isinstance(name, str) or _fold(name) not in (*_KNOWN, *_OTHERS):
-            raise ValueError(f"label_names holds {name!r}: each is one of {', '.join(LABELS)}, non-entailment, not_entailment")
-    return tuple(names) # a list would be taken for shards by from_generator
+            raise ValueError(
+                f"label_names holds {name!r}: each is one of {', '.join(LABELS)}, non-entailment, not_entailment"
+            )
+    return tuple(names)  # a list would be taken for shards by from_generator
+
 
 def _unless_unlabelled(load, several):
     "Published test splits carry no labels: beside others such a split is left out, with a warning."
-    try: return load()
+    try:
+        return load()
     except DataError as error:
-        if not (several and error.what.startswith("no usable rows")): raise
+        if not (several and error.what.startswith("no usable rows")):
+            raise
         logger.warning("%s: left out: %s", error.file, error.what)
 
+
 def _sample(dataset, n, seed):
-    if n is None: return dataset
+    if n is None:
+        return dataset
     taken = dataset.shuffle(seed=seed).select(range(min(n, len(dataset))))
-    taken.info.description = json.dumps(data_report(dataset) | dict(sampled=len(taken), seed=seed))
+    taken.info.description = json.dumps(
+        data_report(dataset) | dict(sampled=len(taken), seed=seed)
+    )
     return taken
 
 # %% ../nbs/api/00_data.ipynb #16d078ea
 def _encode(batch, tokenizer, max_length, offsets):
-    options = dict(return_special_tokens_mask=True, verbose=False, **({"return_offsets_mapping": True} if offsets else {}))
-    premise, hypothesis = list(batch["premise"]), list(batch["hypothesis"])
+    options = dict(
+        return_special_tokens_mask=True,
+        verbose=False,
+        **({"return_offsets_mapping": True} if offsets else {}),
+    )
+    premise = list(batch["premise"])
+    hypothesis = list(batch["hypothesis"])
     coded = dict(tokenizer(premise, hypothesis, **options))
     special = tokenizer.num_special_tokens_to_add(pair=True)
     coded["truncated"] = [len(ids) > max_length for ids in coded["input_ids"]]
     for i in np.flatnonzero(coded["truncated"]):
-        n = len(tokenizer(hypothesis[i], add_special_tokens=False, verbose=False)["input_ids"])
+        n = len(
+            tokenizer(hypothesis[i], add_special_tokens=False, verbose=False)["input_ids"]
+        )
         how = "only_first" if n + special < max_length else "longest_first"
-        cut = tokenizer(premise[i], hypothesis[i], truncation=how, max_length=max_length, **options)
-        for name in cut: coded[name][i] = cut[name]
+        cut = tokenizer(
+            premise[i], hypothesis[i], truncation=how, max_length=max_length, **options
+        )
+        for name in cut:
+            coded[name][i] = cut[name]
     coded["length"] = [len(ids) for ids in coded["input_ids"]]
     return coded
 
 # %% ../nbs/api/00_data.ipynb #7fc31bdf
 def tokenize_nli(
-    dataset: Dataset | DatasetDict, # columns premise, hypothesis; other columns are kept
-    tokenizer: PreTrainedTokenizerBase, # the model's tokenizer
+    dataset: Dataset | DatasetDict,  # columns premise, hypothesis; other columns are kept
+    tokenizer: PreTrainedTokenizerBase,  # the model's tokenizer
     *,
-    max_length: int = 128, # tokens a pair, special tokens included; the premise is cut first
-    offsets: bool = False, # keep `offset_mapping` [T,2], characters in premise or hypothesis (fast tokenizers)
-    num_proc: int | None = None, # processes
-) -> Dataset | DatasetDict: # with input_ids, attention_mask, token_type_ids (where the model has them), special_tokens_mask, length, truncated
+    max_length: int = 128,  # tokens a pair, special tokens included; the premise is cut first
+    offsets: bool = False,  # keep `offset_mapping` [T,2], characters in premise or hypothesis (fast tokenizers)
+    num_proc: int | None = None,  # processes
+) -> (
+    Dataset | DatasetDict
+):  # with input_ids, attention_mask, token_type_ids (where the model has them), special_tokens_mask, length, truncated
     "Tokenise pairs, in batches, cached by `datasets.map`, keeping the hypothesis whole wherever it fits."
-    if offsets and not tokenizer.is_fast: raise ValueError(f"offsets=True needs a fast tokenizer, and {type(tokenizer).__name__} is not")
+    if offsets and not tokenizer.is_fast:
+        raise ValueError(
+            f"offsets=True needs a fast tokenizer, and {type(tokenizer).__name__} is not"
+        )
     smallest = tokenizer.num_special_tokens_to_add(pair=True) + 2
-    if max_length < smallest: raise ValueError(f"max_length={max_length} leaves no room for two texts: at least {smallest}")
+    if max_length < smallest:
+        raise ValueError(
+            f"max_length={max_length} leaves no room for two texts: at least {smallest}"
+        )
     if max_length > tokenizer.model_max_length:
-        logger.warning("max_length=%d, but the tokenizer says that the model takes %d", max_length, tokenizer.model_max_length)
-    for name, part in (dataset if isinstance(dataset, dict) else {"the dataset": dataset}).items():
+        logger.warning(
+            "max_length=%d, but the tokenizer says that the model takes %d",
+            max_length,
+            tokenizer.model_max_length,
+        )
+    for name, part in (
+        dataset if isinstance(dataset, dict) else {"the dataset": dataset}
+    ).items():
         if missing := {"premise", "hypothesis"} - set(part.column_names):
-            raise ValueError(f"{name} has no column {' and '.join(sorted(missing))}; it has {', '.join(part.column_names)}: load it with load_nli")
+            raise ValueError(
+                f"{name} has no column {' and '.join(sorted(missing))}; it has {', '.join(part.column_names)}: load it with load_nli"
+            )
     arguments = dict(tokenizer=tokenizer, max_length=max_length, offsets=offsets)
-    return dataset.map(_encode, batched=True, fn_kwargs=arguments, num_proc=num_proc, desc="Tokenising")
+    return dataset.map(
+        _encode, batched=True, fn_kwargs=arguments, num_proc=num_proc, desc="Tokenising"
+    )
 
 # %% ../nbs/api/00_data.ipynb #48af841b
 @dataclass
@@ -796,53 +1499,81 @@ class _Collator:
     pad_to_multiple_of: int | None = None
     labels: tuple[str, ...] = ("label", "labels", "label_ids")
 
-    def __call__(self, examples): # list of dicts -> dict of tensors [B,T], labels [B]
-        if "input_ids" not in examples[0]: raise ValueError(f"no input_ids in {', '.join(examples[0])}: tokenise with tokenize_nli first")
-        names = [n for n in (*self.tokenizer.model_input_names, "special_tokens_mask", *self.labels) if n in examples[0]]
-        pad = DataCollatorWithPadding(self.tokenizer, pad_to_multiple_of=self.pad_to_multiple_of)
+    def __call__(self, examples):  # list of dicts -> dict of tensors [B,T], labels [B]
+        if "input_ids" not in examples[0]:
+            raise ValueError(
+                f"no input_ids in {', '.join(examples[0])}: tokenise with tokenize_nli first"
+            )
+        names = [
+            n
+            for n in (
+                *self.tokenizer.model_input_names,
+                "special_tokens_mask",
+                *self.labels,
+            )
+            if n in examples[0]
+        ]
+        pad = DataCollatorWithPadding(
+            self.tokenizer, pad_to_multiple_of=self.pad_to_multiple_of
+        )
         batch = dict(pad([{n: example[n] for n in names} for example in examples]))
-        for name in self.token_columns: batch[name] = self._column(examples, name, batch["input_ids"].shape[1])
+        for name in self.token_columns:
+            batch[name] = self._column(examples, name, batch["input_ids"].shape[1])
         return batch
 
-    def _column(self, examples, name, length): # padded with zeros on the tokenizer's side
+    def _column(
+        self, examples, name, length
+    ):  # padded with zeros on the tokenizer's side
         if any(name not in example for example in examples):
-            raise ValueError(f"no column {name!r} (of token_columns) in {', '.join(examples[0])}: tokenise with it, or leave it out; the Trainer drops columns that its mode does not need")
+            raise ValueError(
+                f"no column {name!r} (of token_columns) in {', '.join(examples[0])}: tokenise with it, or leave it out; the Trainer drops columns that its mode does not need"
+            )
         rows = [torch.as_tensor(np.asarray(example[name])) for example in examples]
         for example, row in zip(examples, rows):
             if len(row) != len(example["input_ids"]):
-                raise ValueError(f"column {name!r} has {len(row)} values for {len(example['input_ids'])} tokens: one value a token is needed")
+                raise ValueError(
+                    f"column {name!r} has {len(row)} values for {len(example['input_ids'])} tokens: one value a token is needed"
+                )
         full = rows[0].new_zeros((len(rows), length, *rows[0].shape[1:]))
         for padded, row in zip(full, rows):
             start = length - len(row) if self.tokenizer.padding_side == "left" else 0
-            padded[start:start + len(row)] = row
+            padded[start : start + len(row)] = row
         return full.float() if full.is_floating_point() else full
 
 # %% ../nbs/api/00_data.ipynb #1e181c9a
 def nli_collator(
-    tokenizer: PreTrainedTokenizerBase, # as given to `tokenize_nli`
-    token_columns: Sequence[str] = (), # further columns with one value a token, padded with zeros
+    tokenizer: PreTrainedTokenizerBase,  # as given to `tokenize_nli`
+    token_columns: Sequence[
+        str
+    ] = (),  # further columns with one value a token, padded with zeros
     *,
-    pad_to_multiple_of: int | None = None, # pad up to a multiple (8 suits half precision on GPUs)
-): # callable: list of examples -> dict of tensors: input_ids, attention_mask, (token_type_ids), special_tokens_mask [B,T], labels [B]
+    pad_to_multiple_of: int
+    | None = None,  # pad up to a multiple (8 suits half precision on GPUs)
+):  # callable: list of examples -> dict of tensors: input_ids, attention_mask, (token_type_ids), special_tokens_mask [B,T], labels [B]
     "Pad each batch to its own longest pair."
     return _Collator(tokenizer, tuple(token_columns), pad_to_multiple_of)
 
 # %% ../nbs/api/00_data.ipynb #a093b1d9
 def sort_by_length(
-    dataset: Dataset, # tokenised
-) -> Dataset: # longest first, with column `row`, the place in `dataset`; `np.argsort(sorted["row"])` leads back
+    dataset: Dataset,  # tokenised
+) -> Dataset:  # longest first, with column `row`, the place in `dataset`; `np.argsort(sorted["row"])` leads back
     "Order pairs so that batches taken in sequence need little padding."
     if "length" not in dataset.column_names:
-        raise ValueError(f"no column length in {', '.join(dataset.column_names)}: tokenise with tokenize_nli first")
+        raise ValueError(
+            f"no column length in {', '.join(dataset.column_names)}: tokenise with tokenize_nli first"
+        )
     lengths = np.asarray(dataset.with_format("numpy")["length"][:])
     order = np.argsort(-lengths, kind="stable")
     return dataset.select(order).add_column("row", order)
 
+
 def padding_share(
-    lengths: Sequence[int], # tokens of each pair, in the order in which batches are formed
-    batch_size: int, # pairs a batch
-) -> float: # share of all positions that are padding, 0 to 1
+    lengths: Sequence[
+        int
+    ],  # tokens of each pair, in the order in which batches are formed
+    batch_size: int,  # pairs a batch
+) -> float:  # share of all positions that are padding, 0 to 1
     "What dynamic padding wastes for an order of the pairs."
     lengths = np.asarray(lengths)
-    batches = [lengths[i:i + batch_size] for i in range(0, len(lengths), batch_size)]
+    batches = [lengths[i : i + batch_size] for i in range(0, len(lengths), batch_size)]
     return 1 - lengths.sum() / sum(len(b) * b.max() for b in batches)

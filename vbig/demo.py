@@ -26,175 +26,395 @@ from .trainer import IGTrainingArguments, load_model
 __all__ = ['SPLITS', 'MEANING', 'DemoArguments', 'summary', 'difference', 'verdict', 'accuracies', 'demo']
 
 # %% ../nbs/api/12_demo.ipynb #40125c77
-def _flag(default, text): return field(default=default, metadata={"help": text})
+def _flag(default, text):
+    return field(default=default, metadata={"help": text})
+
 
 @dataclass
 class DemoArguments:
     "Settings of `vbig demo`."
-    output_dir: str = _flag("vbig-demo", "Where models, predictions and report.html go; finished runs there are not made again.")
-    ig_mode: str = _flag("variance", "Penalty of the second model, any mode of `vbig train`.")
+
+    output_dir: str = _flag(
+        "vbig-demo",
+        "Where models, predictions and report.html go; finished runs there are not made again.",
+    )
+    ig_mode: str = _flag(
+        "variance", "Penalty of the second model, any mode of `vbig train`."
+    )
     lambda_reg: float = _flag(1.0, "Weight of the penalty.")
     alpha_scale: float = _flag(1.0, "Scale inside tanh.")
-    strength: float = _flag(0.9, "How reliable the planted artifacts are in the training data, 0 to 1.")
+    strength: float = _flag(
+        0.9, "How reliable the planted artifacts are in the training data, 0 to 1."
+    )
     n_train: int = _flag(8000, "Training pairs.")
     n_eval: int = _flag(1000, "Pairs in each evaluation set.")
     num_train_epochs: float = _flag(12.0, "Epochs.")
     learning_rate: float = _flag(2e-3, "Peak learning rate.")
-    seeds: list[int] = field(default_factory=lambda: [0], metadata={"help": "One run of each model for each seed."})
+    seeds: list[int] = field(
+        default_factory=lambda: [0],
+        metadata={"help": "One run of each model for each seed."},
+    )
+
 
 SPLITS = ("validation", "clean", "challenge")
-MEANING = {"validation": "the artifact helps, as in training", "clean": "no artifact", "challenge": "the artifact points to a wrong label"}
+MEANING = {
+    "validation": "the artifact helps, as in training",
+    "clean": "no artifact",
+    "challenge": "the artifact points to a wrong label",
+}
 
 # %% ../nbs/api/12_demo.ipynb #1efc8b05
 def _arguments(demo, name, seed):
     "What and how to train for one of the two models."
-    penalty = {} if name == "baseline" else dict(ig_mode=demo.ig_mode, lambda_reg=demo.lambda_reg, alpha_scale=demo.alpha_scale)
-    args = IGTrainingArguments(str(Path(demo.output_dir)/f"{name}-seed{seed}"), do_train=True, report_to="none", seed=seed, save_strategy="no",
-                               per_device_train_batch_size=64, max_grad_norm=1.0, learning_rate=demo.learning_rate, num_train_epochs=demo.num_train_epochs,
-                               warmup_steps=100, logging_steps=25, logging_first_step=True, disable_tqdm=True, **penalty)
-    return RunArguments(model="tiny", dataset=str(Path(demo.output_dir)/"data")), args
+    penalty = (
+        {}
+        if name == "baseline"
+        else dict(
+            ig_mode=demo.ig_mode, lambda_reg=demo.lambda_reg, alpha_scale=demo.alpha_scale
+        )
+    )
+    args = IGTrainingArguments(
+        str(Path(demo.output_dir) / f"{name}-seed{seed}"),
+        do_train=True,
+        report_to="none",
+        seed=seed,
+        save_strategy="no",
+        per_device_train_batch_size=64,
+        max_grad_norm=1.0,
+        learning_rate=demo.learning_rate,
+        num_train_epochs=demo.num_train_epochs,
+        warmup_steps=100,
+        logging_steps=25,
+        logging_first_step=True,
+        disable_tqdm=True,
+        **penalty,
+    )
+    return RunArguments(model="tiny", dataset=str(Path(demo.output_dir) / "data")), args
 
 # %% ../nbs/api/12_demo.ipynb #fbe7d4d5
 def _finished(folder, wanted):
     "The result of an earlier run in `folder`, when it was made with the settings `wanted`."
-    try: result = json.loads((folder/"run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError): return None
+    try:
+        result = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
     return result if result.get("demo") == wanted else None
+
 
 def _one_model(demo, name, seed, data, say):
     "Train one model, or find it trained; returns its result, with metrics and logits for every split."
     run, args = _arguments(demo, name, seed)
     folder = Path(args.output_dir)
-    wanted = json.loads(json.dumps({k: v for k, v in vars(demo).items() if k not in ("output_dir", "seeds") and (name != "baseline" or k not in ("ig_mode", "lambda_reg", "alpha_scale"))}))
+    wanted = json.loads(
+        json.dumps(
+            {
+                k: v
+                for k, v in vars(demo).items()
+                if k not in ("output_dir", "seeds")
+                and (
+                    name != "baseline"
+                    or k not in ("ig_mode", "lambda_reg", "alpha_scale")
+                )
+            }
+        )
+    )
     result = _finished(folder, wanted)
-    say(f"{name}, seed {seed}: " + ("already trained" if result else f"training on {len(data['train']):,} pairs"))
+    say(
+        f"{name}, seed {seed}: "
+        + ("already trained" if result else f"training on {len(data['train']):,} pairs")
+    )
     if result is None:
-        result = train_run(run, args, callbacks=[_Bar(f"{name}, seed {seed}")], say_logs=False) | {"demo": wanted}
-        with replacing(folder/"run.json") as file: json.dump(result, file, indent=1, default=str)
+        result = train_run(
+            run, args, callbacks=[_Bar(f"{name}, seed {seed}")], say_logs=False
+        ) | {"demo": wanted}
+        with replacing(folder / "run.json") as file:
+            json.dump(result, file, indent=1, default=str)
     model, tokenizer = load_model(str(folder))
-    result["logits"] = {s: predict(model, tokenizer, data[s], progress=False) for s in SPLITS}
-    for s in SPLITS: write_predictions(folder/f"eval_predictions_{s}.jsonl", data[s], result["logits"][s])
-    result["metrics"] = {s: nli_metrics(result["logits"][s], data[s]["label"], intervals=True) for s in SPLITS}
+    result["logits"] = {
+        s: predict(model, tokenizer, data[s], progress=False) for s in SPLITS
+    }
+    for s in SPLITS:
+        write_predictions(
+            folder / f"eval_predictions_{s}.jsonl", data[s], result["logits"][s]
+        )
+    result["metrics"] = {
+        s: nli_metrics(result["logits"][s], data[s]["label"], intervals=True)
+        for s in SPLITS
+    }
     return result | {"model": model, "tokenizer": tokenizer}
 
 # %% ../nbs/api/12_demo.ipynb #d2d15423
 from tqdm.auto import tqdm
 from transformers import TrainerCallback
 
+
 class _Bar(TrainerCallback):
     "A progress bar with the loss."
-    def __init__(self, name): self.name, self.bar = name, None
+
+    def __init__(self, name):
+        self.name = name
+        self.bar = None
+
     def on_train_begin(self, args, state, control, **kwargs):
-        self.bar = tqdm(total=state.max_steps, desc=self.name, unit="step", leave=False, disable=None)
-    def on_step_end(self, args, state, control, **kwargs): self.bar.update(1)
+        self.bar = tqdm(
+            total=state.max_steps, desc=self.name, unit="step", leave=False, disable=None
+        )
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.bar.update(1)
+
     def on_log(self, args, state, control, logs=None, **kwargs):
-        if self.bar is not None and "loss" in (logs or {}): self.bar.set_postfix_str(f"loss {float(logs['loss']):.3f}")
-    def on_train_end(self, args, state, control, **kwargs): self.bar.close()
+        if self.bar is not None and "loss" in (logs or {}):
+            self.bar.set_postfix_str(f"loss {float(logs['loss']):.3f}")
+
+    def on_train_end(self, args, state, control, **kwargs):
+        self.bar.close()
 
 # %% ../nbs/api/12_demo.ipynb #dfcc6955
 def _attributions(result, data, n=200):
     "Attributions of the gold label on the first pairs of the challenge split, and their statistics."
     from vbig.evaluation import attribution_recovery
     from vbig.regularizers import attribution_variance, normalized_variance
+
     few = data["challenge"].select(range(min(n, len(data["challenge"]))))
-    found = attribute(result["model"], result["tokenizer"], few["premise"], few["hypothesis"], target="label", labels=few["label"], unit="token", progress=False)
+    found = attribute(
+        result["model"],
+        result["tokenizer"],
+        few["premise"],
+        few["hypothesis"],
+        target="label",
+        labels=few["label"],
+        unit="token",
+        progress=False,
+    )
     rows = [torch.tensor(a.scores, dtype=torch.float64)[None] for a in found]
-    mean = lambda f: float(np.mean([f(r, torch.ones_like(r, dtype=torch.bool)).item() for r in rows]))
-    return found, dict(variance=mean(attribution_variance), normalized_variance=mean(normalized_variance),
-                       artifact_auroc=attribution_recovery(found, spans=list(zip(few["artifact_spans_premise"], few["artifact_spans_hypothesis"])))["auroc"], completeness_gap=float(np.mean([abs(a.delta) for a in found])))
+
+    def mean(f):
+        return float(
+            np.mean([f(r, torch.ones_like(r, dtype=torch.bool)).item() for r in rows])
+        )
+
+    return found, dict(
+        variance=mean(attribution_variance),
+        normalized_variance=mean(normalized_variance),
+        artifact_auroc=attribution_recovery(
+            found,
+            spans=list(
+                zip(few["artifact_spans_premise"], few["artifact_spans_hypothesis"])
+            ),
+        )["auroc"],
+        completeness_gap=float(np.mean([abs(a.delta) for a in found])),
+    )
 
 # %% ../nbs/api/12_demo.ipynb #6ff46ec2
 def _interval(metrics, name="accuracy"):
     "A metric with its interval, as text."
     return f"{metrics[name]:.3f} [{metrics[name + '_low']:.3f}, {metrics[name + '_high']:.3f}]"
 
+
 def summary(
-    results: dict, # model -> list of results, one a seed
-) -> pd.DataFrame: # a row for each model
+    results: dict,  # model -> list of results, one a seed
+) -> pd.DataFrame:  # a row for each model
     "The demo's table: accuracy by split, statistics of the attributions, seconds."
     rows = {}
     for name, runs in results.items():
         one = len(runs) == 1
-        rows[name] = {s: _interval(runs[0]["metrics"][s]) if one else f"{np.mean([r['metrics'][s]['accuracy'] for r in runs]):.3f} ± {np.std([r['metrics'][s]['accuracy'] for r in runs], ddof=1):.3f}" for s in SPLITS}
-        rows[name] |= {k.replace("_", " "): float(np.mean([r["attribution"][k] for r in runs])) for k in ("variance", "normalized_variance", "artifact_auroc")}
+        rows[name] = {
+            s: _interval(runs[0]["metrics"][s])
+            if one
+            else f"{np.mean([r['metrics'][s]['accuracy'] for r in runs]):.3f} ± {np.std([r['metrics'][s]['accuracy'] for r in runs], ddof=1):.3f}"
+            for s in SPLITS
+        }
+        rows[name] |= {
+            k.replace("_", " "): float(np.mean([r["attribution"][k] for r in runs]))
+            for k in ("variance", "normalized_variance", "artifact_auroc")
+        }
         rows[name] |= {"seconds": round(float(np.mean([r["seconds"] for r in runs])))}
     return pd.DataFrame(rows).T.rename_axis("model")
 
 # %% ../nbs/api/12_demo.ipynb #20271702
 def difference(
-    results: dict, # baseline first, then the regularised model; lists of results by seed
-    data, # the planted splits
-    split: str, # which of them
-    n_resamples: int = 2000, # bootstrap resamples
-) -> tuple[float, float, float]: # difference in accuracy (second minus first), lower and upper bound of its 95 % interval
+    results: dict,  # baseline first, then the regularised model; lists of results by seed
+    data,  # the planted splits
+    split: str,  # which of them
+    n_resamples: int = 2000,  # bootstrap resamples
+) -> tuple[
+    float, float, float
+]:  # difference in accuracy (second minus first), lower and upper bound of its 95 % interval
     "Difference in accuracy between the two models, averaged over seeds, with a paired bootstrap interval over pairs."
     labels = np.array(data[split]["label"])
-    right = [np.mean([(r["logits"][split].argmax(-1) == labels) for r in runs], axis=0) for runs in results.values()]
+    right = [
+        np.mean([(r["logits"][split].argmax(-1) == labels) for r in runs], axis=0)
+        for runs in results.values()
+    ]
     gain = right[1] - right[0]
     rng = np.random.default_rng(0)
-    means = np.array([gain[rng.integers(0, len(gain), len(gain))].mean() for _ in range(n_resamples)])
+    means = np.array(
+        [gain[rng.integers(0, len(gain), len(gain))].mean() for _ in range(n_resamples)]
+    )
     return float(gain.mean()), *map(float, np.quantile(means, [0.025, 0.975]))
+
 
 def verdict(name: str, gain: float, low: float, high: float, seeds: int) -> str:
     "One sentence about a difference."
     size = f"{100 * gain:+.1f} points (95 % interval over pairs {100 * low:+.1f} to {100 * high:+.1f})"
-    kind = "cannot be told from chance" if low <= 0 <= high else "is a gain" if gain > 0 else "is a loss"
-    return f"{name}: {size}, which {kind}" + ("; one seed, so this speaks of these two models only." if seeds == 1 else f"; mean over {seeds} seeds.")
+    kind = (
+        "cannot be told from chance"
+        if low <= 0 <= high
+        else "is a gain"
+        if gain > 0
+        else "is a loss"
+    )
+    return f"{name}: {size}, which {kind}" + (
+        "; one seed, so this speaks of these two models only."
+        if seeds == 1
+        else f"; mean over {seeds} seeds."
+    )
 
 # %% ../nbs/api/12_demo.ipynb #8e98035f
 def accuracies(
-    results: dict, # model -> list of results, one a seed
-) -> dict: # model -> split -> (accuracy, low, high), or one accuracy a seed
+    results: dict,  # model -> list of results, one a seed
+) -> dict:  # model -> split -> (accuracy, low, high), or one accuracy a seed
     "What `plot_accuracy_by_split` draws."
-    one = lambda run, split: tuple(run["metrics"][split][k] for k in ("accuracy", "accuracy_low", "accuracy_high"))
-    return {name: {s: one(runs[0], s) if len(runs) == 1 else [r["metrics"][s]["accuracy"] for r in runs] for s in SPLITS} for name, runs in results.items()}
+
+    def one(run, split):
+        return tuple(
+            run["metrics"][split][k]
+            for k in ("accuracy", "accuracy_low", "accuracy_high")
+        )
+
+    return {
+        name: {
+            s: one(runs[0], s)
+            if len(runs) == 1
+            else [r["metrics"][s]["accuracy"] for r in runs]
+            for s in SPLITS
+        }
+        for name, runs in results.items()
+    }
+
 
 def _figures(results, data, found):
     "The three figures of the report, each with its caption."
     import matplotlib.pyplot as plt
+
     names = list(results)
-    curves = plot_learning_curves({name: [r["log_history"] for r in runs] for name, runs in results.items()})
-    wrong = [i for i in range(len(found[names[0]])) if found[names[0]][i].predicted != found[names[0]][i].target][:3] or [0]
-    pair = plot_attribution_pair([found[names[0]][i] for i in wrong], [found[names[1]][i] for i in wrong], names)
-    parts = {"accuracy": figure_html(plot_accuracy_by_split(accuracies(results), chance=1 / 3), "Accuracy of both models on each split; dotted: guessing. " + ("Lines are 95 % intervals over pairs." if len(results[names[0]]) == 1 else "Ticks are seeds.")),
-             "curves": figure_html(curves, "Training curves: the whole loss, and its parts where there is a penalty."),
-             "pair": figure_html(pair, "Pairs of the challenge split that the baseline gets wrong, attributions of the gold label by both models on one colour scale.")}
+    curves = plot_learning_curves(
+        {name: [r["log_history"] for r in runs] for name, runs in results.items()}
+    )
+    wrong = [
+        i
+        for i in range(len(found[names[0]]))
+        if found[names[0]][i].predicted != found[names[0]][i].target
+    ][:3] or [0]
+    pair = plot_attribution_pair(
+        [found[names[0]][i] for i in wrong], [found[names[1]][i] for i in wrong], names
+    )
+    parts = {
+        "accuracy": figure_html(
+            plot_accuracy_by_split(accuracies(results), chance=1 / 3),
+            "Accuracy of both models on each split; dotted: guessing. "
+            + (
+                "Lines are 95 % intervals over pairs."
+                if len(results[names[0]]) == 1
+                else "Ticks are seeds."
+            ),
+        ),
+        "curves": figure_html(
+            curves,
+            "Training curves: the whole loss, and its parts where there is a penalty.",
+        ),
+        "pair": figure_html(
+            pair,
+            "Pairs of the challenge split that the baseline gets wrong, attributions of the gold label by both models on one colour scale.",
+        ),
+    }
     plt.close("all")
     return parts
 
 # %% ../nbs/api/12_demo.ipynb #b254e135
 def _report(demo, results, data, found):
     "Write report.html; returns its path and the table."
-    names, seeds, table = list(results), len(demo.seeds), summary(results)
+    names = list(results)
+    seeds = len(demo.seeds)
+    table = summary(results)
     parts = _figures(results, data, found)
-    verdicts = [verdict(f"{split} ({MEANING[split]})", *difference(results, data, split), seeds) for split in SPLITS]
+    verdicts = [
+        verdict(f"{split} ({MEANING[split]})", *difference(results, data, split), seeds)
+        for split in SPLITS
+    ]
     kept = {k: v for k, v in vars(demo).items() if k != "output_dir"}
     sections = [
-        ("What was compared", [f"A small ELECTRA was trained from scratch on {len(data['train']):,} made pairs in which artifacts point to the right label with strength {demo.strength}. "
-                               f"The second model is the same but for a penalty on its attributions: {demo.ig_mode}, lambda {demo.lambda_reg}, alpha {demo.alpha_scale}.",
-                               table_html(pd.DataFrame({"split": SPLITS, "what it asks": [MEANING[s] for s in SPLITS], "pairs": [len(data[s]) for s in SPLITS]}))]),
-        ("What came out", [table_html(table, "Accuracy with 95 % intervals; variance: mean over pairs of the attributions' variance over tokens; normalized variance: the same, free of scale; "
-                                             "artifact AUROC: how well the attribution's size tells planted artifact tokens from the others on the challenge split."), parts["accuracy"],
-                           f"{names[1]} minus {names[0]}:", *verdicts]),
+        (
+            "What was compared",
+            [
+                f"A small ELECTRA was trained from scratch on {len(data['train']):,} made pairs in which artifacts point to the right label with strength {demo.strength}. "
+                f"The second model is the same but for a penalty on its attributions: {demo.ig_mode}, lambda {demo.lambda_reg}, alpha {demo.alpha_scale}.",
+                table_html(
+                    pd.DataFrame(
+                        {
+                            "split": SPLITS,
+                            "what it asks": [MEANING[s] for s in SPLITS],
+                            "pairs": [len(data[s]) for s in SPLITS],
+                        }
+                    )
+                ),
+            ],
+        ),
+        (
+            "What came out",
+            [
+                table_html(
+                    table,
+                    "Accuracy with 95 % intervals; variance: mean over pairs of the attributions' variance over tokens; normalized variance: the same, free of scale; "
+                    "artifact AUROC: how well the attribution's size tells planted artifact tokens from the others on the challenge split.",
+                ),
+                parts["accuracy"],
+                f"{names[1]} minus {names[0]}:",
+                *verdicts,
+            ],
+        ),
         ("How they learnt", [parts["curves"]]),
         ("Where they look", [parts["pair"]]),
-        ("Settings", [table_html(pd.DataFrame({"setting": list(kept), "value": [str(v) for v in kept.values()]}))])]
-    path = write_report(Path(demo.output_dir)/"report.html", f"vbig demo: {names[0]} and {names[1]}", sections, provenance=provenance(),
-                        lead="Two models trained on the same data, one with a penalty on how its Integrated Gradients are spread over the tokens.")
+        (
+            "Settings",
+            [
+                table_html(
+                    pd.DataFrame(
+                        {"setting": list(kept), "value": [str(v) for v in kept.values()]}
+                    )
+                )
+            ],
+        ),
+    ]
+    path = write_report(
+        Path(demo.output_dir) / "report.html",
+        f"vbig demo: {names[0]} and {names[1]}",
+        sections,
+        provenance=provenance(),
+        lead="Two models trained on the same data, one with a penalty on how its Integrated Gradients are spread over the tokens.",
+    )
     return path, table, verdicts
 
 # %% ../nbs/api/12_demo.ipynb #90027d09
 def demo(
-    arguments: DemoArguments | None = None, # settings; None: the defaults
-    say=lambda *words: print(*words, flush=True), # where progress is told
-) -> dict: # table (a frame), verdicts (texts), report (path), results by model
+    arguments: DemoArguments | None = None,  # settings; None: the defaults
+    say=lambda *words: print(*words, flush=True),  # where progress is told
+) -> dict:  # table (a frame), verdicts (texts), report (path), results by model
     "Train, compare and picture a baseline and a regularised model on planted data."
     demo = arguments or DemoArguments()
-    if demo.ig_mode == "none": raise ValueError("ig_mode='none' is the baseline itself: choose a penalty, such as variance")
-    if not demo.seeds: raise ValueError("seeds is empty: give at least one, such as 0")
+    if demo.ig_mode == "none":
+        raise ValueError(
+            "ig_mode='none' is the baseline itself: choose a penalty, such as variance"
+        )
+    if not demo.seeds:
+        raise ValueError("seeds is empty: give at least one, such as 0")
     data = planted_nli(demo.n_train, demo.n_eval, strength=demo.strength, seed=0)
-    data.save_to_disk(str(Path(demo.output_dir)/"data"))
-    results = {name: [_one_model(demo, name, seed, data, say) for seed in demo.seeds] for name in ("baseline", demo.ig_mode)}
+    data.save_to_disk(str(Path(demo.output_dir) / "data"))
+    results = {
+        name: [_one_model(demo, name, seed, data, say) for seed in demo.seeds]
+        for name in ("baseline", demo.ig_mode)
+    }
     found = {}
     for name, runs in results.items():
         say(f"{name}: attributing")
@@ -202,6 +422,17 @@ def demo(
             shown, run["attribution"] = _attributions(run, data)
             found.setdefault(name, shown)
     path, table, verdicts = _report(demo, results, data, found)
-    with replacing(Path(demo.output_dir)/"summary.json") as file:
-        json.dump(dict(settings=vars(demo) | {"output_dir": None}, table=table.reset_index().to_dict("records"), accuracies=accuracies(results), verdicts=verdicts, provenance=provenance()), file, indent=1, default=str)
+    with replacing(Path(demo.output_dir) / "summary.json") as file:
+        json.dump(
+            dict(
+                settings=vars(demo) | {"output_dir": None},
+                table=table.reset_index().to_dict("records"),
+                accuracies=accuracies(results),
+                verdicts=verdicts,
+                provenance=provenance(),
+            ),
+            file,
+            indent=1,
+            default=str,
+        )
     return dict(table=table, verdicts=verdicts, report=path, results=results)

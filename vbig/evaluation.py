@@ -26,29 +26,42 @@ from .data import LABELS, DataError, nli_collator, replacing, tokenize_nli
 # %% ../nbs/api/06_evaluation.ipynb #44aa2ee8
 TWO_WAY_LABELS = ("entailment", "non-entailment")
 
+
 def probabilities(
     logits: Any,  # [N,C] raw scores of a model, any finite numbers
 ) -> np.ndarray:  # [N,C] float64, rows sum to 1
     "Softmax of logits, checked: an array of two dimensions without NaN or infinity."
     logits = np.asarray(logits, dtype=np.float64)
     if logits.ndim != 2 or logits.shape[1] < 2:
-        raise ValueError(f"logits must have shape [examples, classes], not {list(logits.shape)}")
+        raise ValueError(
+            f"logits must have shape [examples, classes], not {list(logits.shape)}"
+        )
     bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))
-    if len(bad): raise ValueError(f"logits hold NaN or infinity in {_rows(bad)}")
+    if len(bad):
+        raise ValueError(f"logits hold NaN or infinity in {_rows(bad)}")
     return special.softmax(logits, axis=1)
+
 
 def _rows(indices: Sequence[int], most: int = 5) -> str:
     "Names a few row numbers (counted from 0) for an error message."
     some = ", ".join(str(int(i)) for i in indices[:most])
-    return f"row {some}" if len(indices) == 1 else f"rows {some}" if len(indices) <= most else f"{len(indices):,} rows: {some}, ..."
+    return (
+        f"row {some}"
+        if len(indices) == 1
+        else f"rows {some}"
+        if len(indices) <= most
+        else f"{len(indices):,} rows: {some}, ..."
+    )
 
 # %% ../nbs/api/06_evaluation.ipynb #63a257ef
 class Scored(NamedTuple):
     "Predictions ready for metrics: what was said, how surely, and what is true."
+
     probs: np.ndarray  # [N,C] probabilities
     predicted: np.ndarray  # [N] predicted class
     labels: np.ndarray  # [N] true class
     names: tuple  # C class names
+
 
 def scored(
     logits: Any,  # [N,C] logits in the order of `LABELS` (C=3), or of entailment, non-entailment (C=2)
@@ -61,22 +74,33 @@ def scored(
     probs = probabilities(logits)
     labels = np.asarray(labels)
     two_way = two_way or (names is None and probs.shape[1] == 2)
-    names = tuple(names or (TWO_WAY_LABELS if two_way else LABELS[:probs.shape[1]]))
+    names = tuple(names or (TWO_WAY_LABELS if two_way else LABELS[: probs.shape[1]]))
     _check_labels(labels, probs, 3 if two_way else len(names))
     predicted = probs.argmax(1)
     if two_way:
-        predicted, labels = (predicted != 0).astype(int), (labels != 0).astype(int)
+        predicted = (predicted != 0).astype(int)
+        labels = (labels != 0).astype(int)
         probs = np.stack([probs[:, 0], probs[:, 1:].sum(1)], axis=1)
     return Scored(probs, predicted, labels.astype(int), names)
+
 
 def _check_labels(labels: np.ndarray, probs: np.ndarray, n_classes: int) -> None:
     "Raise ValueError unless there is one integer label in range for each row."
     if labels.shape != (len(probs),):
-        raise ValueError(f"{len(probs)} rows of logits but labels of shape {list(labels.shape)}")
-    bad = np.flatnonzero([not (float(l).is_integer() and 0 <= l < n_classes) for l in labels.tolist()])
-    if len(bad): raise ValueError(f"unknown class {labels[bad[0]]} in {_rows(bad)}: labels must be integers in 0..{n_classes - 1}")
+        raise ValueError(
+            f"{len(probs)} rows of logits but labels of shape {list(labels.shape)}"
+        )
+    bad = np.flatnonzero(
+        [not (float(l).is_integer() and 0 <= l < n_classes) for l in labels.tolist()]
+    )
+    if len(bad):
+        raise ValueError(
+            f"unknown class {labels[bad[0]]} in {_rows(bad)}: labels must be integers in 0..{n_classes - 1}"
+        )
     if n_classes > 2 and n_classes < probs.shape[1]:
-        raise ValueError(f"{probs.shape[1]} columns of logits but {n_classes} class names")
+        raise ValueError(
+            f"{probs.shape[1]} columns of logits but {n_classes} class names"
+        )
 
 # %% ../nbs/api/06_evaluation.ipynb #e3c33300
 def _tied(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -84,42 +108,67 @@ def _tied(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     order = np.argsort(score, kind="stable")
     return order, np.flatnonzero(np.r_[True, np.diff(score[order]) > 0])
 
+
 def _auc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
     "ROC AUC for each row of weights [R,N]: ties count half, NaN where one side is empty."
     order, starts = _tied(score)
     pos = np.add.reduceat(weights[:, order] * positive[order], starts, axis=1)
     neg = np.add.reduceat(weights[:, order] * ~positive[order], starts, axis=1)
     wins = (pos * (neg.cumsum(1) - neg / 2)).sum(1)
-    with np.errstate(invalid="ignore"): return wins / (pos.sum(1) * neg.sum(1))
+    with np.errstate(invalid="ignore"):
+        return wins / (pos.sum(1) * neg.sum(1))
 
 # %% ../nbs/api/06_evaluation.ipynb #a4701778
-def _ece(confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray, n_bins: int = 15) -> np.ndarray:
+def _ece(
+    confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray, n_bins: int = 15
+) -> np.ndarray:
     "Expected calibration error with bins of equal mass, for each row of weights [R,N]."
     order, starts = _tied(confidence)
     mass = np.add.reduceat(weights[:, order], starts, axis=1)
-    gap = np.add.reduceat(weights[:, order] * (correct - confidence)[order], starts, axis=1)
+    gap = np.add.reduceat(
+        weights[:, order] * (correct - confidence)[order], starts, axis=1
+    )
     total = mass.sum(1, keepdims=True)
-    bins = np.minimum((mass.cumsum(1) - mass / 2) * n_bins / total, n_bins - 1).astype(int)
+    bins = np.minimum((mass.cumsum(1) - mass / 2) * n_bins / total, n_bins - 1).astype(
+        int
+    )
     cell = bins + n_bins * np.arange(len(weights))[:, None]
     gaps = np.bincount(cell.ravel(), weights=gap.ravel(), minlength=n_bins * len(weights))
     return np.abs(gaps.reshape(-1, n_bins)).sum(1) / total[:, 0]
 
 # %% ../nbs/api/06_evaluation.ipynb #cc26bb47
-def _statistics(data: Scored, weights: np.ndarray, n_bins: int = 15) -> dict[str, np.ndarray]:
+def _statistics(
+    data: Scored, weights: np.ndarray, n_bins: int = 15
+) -> dict[str, np.ndarray]:
     "Every metric for each row of weights [R,N]; NaN where it is not defined."
     probs, predicted, labels, names = data
-    total, rows = weights.sum(1), np.arange(len(labels))
-    right, own = (predicted == labels).astype(float), np.maximum(probs[rows, labels], np.finfo(float).tiny)
+    total = weights.sum(1)
+    rows = np.arange(len(labels))
+    right = (predicted == labels).astype(float)
+    own = np.maximum(probs[rows, labels], np.finfo(float).tiny)
     brier = ((probs - np.eye(len(names))[labels]) ** 2).sum(1)
-    f1, auc = {}, {}
+    f1 = {}
+    auc = {}
     for c, name in enumerate(names):
-        support, said = weights @ (labels == c), weights @ (predicted == c)
-        with np.errstate(invalid="ignore"): f1[name] = np.where(support > 0, 2 * (weights @ ((labels == c) & (predicted == c))) / (support + said), np.nan)
+        support = weights @ (labels == c)
+        said = weights @ (predicted == c)
+        with np.errstate(invalid="ignore"):
+            f1[name] = np.where(
+                support > 0,
+                2 * (weights @ ((labels == c) & (predicted == c))) / (support + said),
+                np.nan,
+            )
         auc[name] = _auc(probs[:, c], labels == c, weights)
-    return {"accuracy": weights @ right / total, "f1_macro": np.mean(list(f1.values()), axis=0),
-            **{f"f1_{k}": v for k, v in f1.items()}, "roc_auc_macro_ovr": np.mean(list(auc.values()), axis=0),
-            **{f"roc_auc_{k}": v for k, v in auc.items()}, "nll": weights @ -np.log(own) / total, "brier": weights @ brier / total,
-            "ece": _ece(probs[rows, predicted], right, weights, n_bins)}
+    return {
+        "accuracy": weights @ right / total,
+        "f1_macro": np.mean(list(f1.values()), axis=0),
+        **{f"f1_{k}": v for k, v in f1.items()},
+        "roc_auc_macro_ovr": np.mean(list(auc.values()), axis=0),
+        **{f"roc_auc_{k}": v for k, v in auc.items()},
+        "nll": weights @ -np.log(own) / total,
+        "brier": weights @ brier / total,
+        "ece": _ece(probs[rows, predicted], right, weights, n_bins),
+    }
 
 # %% ../nbs/api/06_evaluation.ipynb #b108b36a
 def nli_metrics(
@@ -137,27 +186,56 @@ def nli_metrics(
 ) -> dict[str, Any]:  # flat: metric -> float or None, `<metric>_undefined` -> reason, `n`
     "Accuracy, F1, ROC AUC, likelihood and calibration of NLI predictions, with bootstrap intervals on request."
     data = scored(logits, labels, two_way=two_way, names=names)
-    values = {k: v[0] for k, v in _statistics(data, np.ones((1, len(data.labels))), n_bins).items()} if len(data.labels) else {}
-    bounds = _bounds(data, values, level, n_resamples, groups, seed, n_bins) if intervals and values else {}
+    values = (
+        {
+            k: v[0]
+            for k, v in _statistics(data, np.ones((1, len(data.labels))), n_bins).items()
+        }
+        if len(data.labels)
+        else {}
+    )
+    bounds = (
+        _bounds(data, values, level, n_resamples, groups, seed, n_bins)
+        if intervals and values
+        else {}
+    )
     out: dict[str, Any] = {"n": len(data.labels)}
     for name in _metric_names(data.names):
         value = values.get(_ALIAS.get(name, name), math.nan)
         out[name] = None if math.isnan(value) else float(value)
-        if math.isnan(value): out[f"{name}_undefined"] = _why(data)
-        elif bounds: out[f"{name}_low"], out[f"{name}_high"] = bounds[_ALIAS.get(name, name)]
+        if math.isnan(value):
+            out[f"{name}_undefined"] = _why(data)
+        elif bounds:
+            out[f"{name}_low"], out[f"{name}_high"] = bounds[_ALIAS.get(name, name)]
     return out
+
 
 _ALIAS = {"roc_auc_paper": "roc_auc_neutral"}
 
+
 def _metric_names(names: Sequence[str]) -> list[str]:
     "The metrics of a task with these classes, in the order of tables."
-    by_class = lambda kind: [f"{kind}_{name}" for name in names]
-    return (["accuracy", "f1_macro", *by_class("f1"), "roc_auc_macro_ovr", *by_class("roc_auc")]
-            + ["roc_auc_paper"] * ("neutral" in names) + ["nll", "brier", "ece"])
+
+    def by_class(kind):
+        return [f"{kind}_{name}" for name in names]
+
+    return (
+        [
+            "accuracy",
+            "f1_macro",
+            *by_class("f1"),
+            "roc_auc_macro_ovr",
+            *by_class("roc_auc"),
+        ]
+        + ["roc_auc_paper"] * ("neutral" in names)
+        + ["nll", "brier", "ece"]
+    )
+
 
 def _why(data: Scored) -> str:
     "Says what the data lack when a metric is not defined."
-    if not len(data.labels): return "no examples"
+    if not len(data.labels):
+        return "no examples"
     missing = [name for c, name in enumerate(data.names) if not (data.labels == c).any()]
     return f"no example of class {' or '.join(missing)}"
 
@@ -169,44 +247,89 @@ def resamples(
     groups: Any = None,  # [N] cluster ids; whole clusters are drawn
     seed: int = 0,  # of the draws
     chunk: int = 2_000_000,  # weights held in memory at once
-) -> Iterator[np.ndarray]:  # weights [r,N], how often each example was drawn; the r add up to `n_resamples`
+) -> Iterator[
+    np.ndarray
+]:  # weights [r,N], how often each example was drawn; the r add up to `n_resamples`
     "Bootstrap resamples as weights, in chunks that fit in memory."
     rng = np.random.default_rng(seed)
-    ids = np.arange(n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    if len(ids) != n: raise ValueError(f"{len(ids)} groups for {n} examples")
-    k, left = int(ids.max()) + 1, n_resamples
+    ids = (
+        np.arange(n)
+        if groups is None
+        else np.unique(np.asarray(groups), return_inverse=True)[1]
+    )
+    if len(ids) != n:
+        raise ValueError(f"{len(ids)} groups for {n} examples")
+    k = int(ids.max()) + 1
+    left = n_resamples
     while left > 0:
         r = min(left, max(1, chunk // n))
         draws = rng.integers(0, k, (r, k)) + k * np.arange(r)[:, None]
-        yield np.bincount(draws.ravel(), minlength=r * k).reshape(r, k)[:, ids].astype(float)
+        yield (
+            np.bincount(draws.ravel(), minlength=r * k)
+            .reshape(r, k)[:, ids]
+            .astype(float)
+        )
         left -= r
 
-def _interval(draws: np.ndarray, value: float, level: float, biased: bool = False) -> tuple[float, float] | tuple[None, None]:
-    "Percentile interval of a statistic from its resamples, joined with the basic one for a statistic that resampling pushes up. None when it is never defined."
-    if np.isnan(draws).all(): return None, None
-    low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)]).tolist()
-    return (min(low, 2 * value - high), max(high, 2 * value - low)) if biased else (low, high)
 
-def _calibrated(confidence: np.ndarray, level: float, seed: int, n_bins: int, n_draws: int = 200) -> float:
+def _interval(
+    draws: np.ndarray, value: float, level: float, biased: bool = False
+) -> tuple[float, float] | tuple[None, None]:
+    "Percentile interval of a statistic from its resamples, joined with the basic one for a statistic that resampling pushes up. None when it is never defined."
+    if np.isnan(draws).all():
+        return None, None
+    low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)]).tolist()
+    return (
+        (min(low, 2 * value - high), max(high, 2 * value - low))
+        if biased
+        else (low, high)
+    )
+
+
+def _calibrated(
+    confidence: np.ndarray, level: float, seed: int, n_bins: int, n_draws: int = 200
+) -> float:
     "The ECE that a perfectly calibrated model with these confidences [N] stays below, with the interval's probability."
-    rng, one = np.random.default_rng(seed), np.ones((1, len(confidence)))
-    draws = [_ece(confidence, rng.random(len(confidence)) < confidence, one, n_bins)[0] for _ in range(n_draws)]
+    rng = np.random.default_rng(seed)
+    one = np.ones((1, len(confidence)))
+    draws = [
+        _ece(confidence, rng.random(len(confidence)) < confidence, one, n_bins)[0]
+        for _ in range(n_draws)
+    ]
     return float(np.quantile(draws, (1 + level) / 2))
 
-def _bounds(data: Scored, values: Mapping[str, float], level: float, n_resamples: int, groups: Any, seed: int, n_bins: int) -> dict[str, tuple]:
+
+def _bounds(
+    data: Scored,
+    values: Mapping[str, float],
+    level: float,
+    n_resamples: int,
+    groups: Any,
+    seed: int,
+    n_bins: int,
+) -> dict[str, tuple]:
     "Bounds of every metric; resamples in which it is not defined are left out."
-    draws = [_statistics(data, w, n_bins) for w in resamples(len(data.labels), n_resamples, groups=groups, seed=seed)]
-    bounds = {k: _interval(np.concatenate([d[k] for d in draws]), values[k], level, k == "ece") for k in draws[0]}
+    draws = [
+        _statistics(data, w, n_bins)
+        for w in resamples(len(data.labels), n_resamples, groups=groups, seed=seed)
+    ]
+    bounds = {
+        k: _interval(np.concatenate([d[k] for d in draws]), values[k], level, k == "ece")
+        for k in draws[0]
+    }
     low, high = bounds["ece"]
-    sure = values["ece"] > _calibrated(data.probs[np.arange(len(data.labels)), data.predicted], level, seed, n_bins)
-    return bounds | {"ece": (max(low, 0.) if sure else 0., high)}
+    sure = values["ece"] > _calibrated(
+        data.probs[np.arange(len(data.labels)), data.predicted], level, seed, n_bins
+    )
+    return bounds | {"ece": (max(low, 0.0) if sure else 0.0, high)}
 
 # %% ../nbs/api/06_evaluation.ipynb #967c9ed0
 def compute_metrics(
     prediction: Any,  # transformers.EvalPrediction, or a pair (logits, labels)
 ) -> dict[str, float]:  # the defined metrics of `nli_metrics`, numbers only
     "`nli_metrics` for `transformers.Trainer(compute_metrics=...)`: the metrics that are defined, as floats."
-    logits, labels = prediction[0], prediction[1]
+    logits = prediction[0]
+    labels = prediction[1]
     logits = logits[0] if isinstance(logits, (tuple, list)) else logits
     metrics = nli_metrics(logits, labels)
     return {k: v for k, v in metrics.items() if isinstance(v, float)}
@@ -217,11 +340,19 @@ def label_order(
 ) -> list[int]:  # for each of our classes, the model's column
     "Which output column of the model is which of our classes; columns without telling names keep their place."
     names = getattr(model.config, "id2label", None) or {}
-    names = [re.sub(r"[^a-z]+", "-", str(names[k]).lower()) for k in sorted(names, key=int)]
+    names = [
+        re.sub(r"[^a-z]+", "-", str(names[k]).lower()) for k in sorted(names, key=int)
+    ]
     ours = LABELS if len(names) == 3 else TWO_WAY_LABELS
-    names = ["non-entailment" if n in ("not-entailment", "nonentailment") else n for n in names]
-    if sorted(names) == sorted(ours): return [names.index(n) for n in ours]
-    if any(n in LABELS for n in names): raise ValueError(f"the model's classes are {names}; for NLI they must be {list(LABELS)} or {list(TWO_WAY_LABELS)}")
+    names = [
+        "non-entailment" if n in ("not-entailment", "nonentailment") else n for n in names
+    ]
+    if sorted(names) == sorted(ours):
+        return [names.index(n) for n in ours]
+    if any(n in LABELS for n in names):
+        raise ValueError(
+            f"the model's classes are {names}; for NLI they must be {list(LABELS)} or {list(TWO_WAY_LABELS)}"
+        )
     return list(range(model.config.num_labels))
 
 # %% ../nbs/api/06_evaluation.ipynb #25f7079b
@@ -235,85 +366,165 @@ def predict(
     progress: bool = True,  # show a bar (by batches, on stderr)
 ) -> np.ndarray:  # [N,C] float32 logits in the order of `LABELS`, rows as in the set
     "Logits of a model for every pair of a set, with pairs of like length in one batch."
-    if not len(dataset): return np.zeros((0, len(label_order(model))), np.float32)
+    if not len(dataset):
+        return np.zeros((0, len(label_order(model))), np.float32)
     collate = nli_collator(tokenizer) if hasattr(tokenizer, "pad") else tokenizer
-    if "input_ids" not in dataset.column_names: dataset = tokenize_nli(dataset, tokenizer, max_length=max_length)
+    if "input_ids" not in dataset.column_names:
+        dataset = tokenize_nli(dataset, tokenizer, max_length=max_length)
     columns = label_order(model)
-    rows, logits = zip(*((at, outputs.logits.float().cpu().numpy()[:, columns]) for at, outputs in _in_batches(model, collate, dataset, batch_size, progress)))
+    rows, logits = zip(
+        *(
+            (at, outputs.logits.float().cpu().numpy()[:, columns])
+            for at, outputs in _in_batches(model, collate, dataset, batch_size, progress)
+        )
+    )
     return np.concatenate(logits)[np.argsort(np.concatenate(rows))]
 
-def _in_batches(model: torch.nn.Module, collate: Callable, dataset: Any, batch_size: int, progress: bool) -> Iterator[tuple[np.ndarray, Any]]:
+
+def _in_batches(
+    model: torch.nn.Module,
+    collate: Callable,
+    dataset: Any,
+    batch_size: int,
+    progress: bool,
+) -> Iterator[tuple[np.ndarray, Any]]:
     "Rows and the model's outputs for them, batch by batch, pairs of like length together, without dropout and gradients."
-    dataset = dataset.select_columns([c for c in dataset.column_names if c in _TOKEN_COLUMNS])
+    dataset = dataset.select_columns(
+        [c for c in dataset.column_names if c in _TOKEN_COLUMNS]
+    )
     lengths = np.array([len(ids) for ids in dataset["input_ids"]], dtype=int)
-    order, device, training = np.argsort(-lengths, kind="stable"), next(model.parameters()).device, {m: m.training for m in model.modules()}
+    order = np.argsort(-lengths, kind="stable")
+    device = next(model.parameters()).device
+    training = {m: m.training for m in model.modules()}
     model.eval()
     try:
-        for start in tqdm(range(0, len(order), batch_size), desc="predicting", disable=None if progress else True, leave=False):
-            batch = collate([dataset[int(i)] for i in order[start:start + batch_size]])
-            batch = {k: v.to(device) for k, v in batch.items() if k not in ("special_tokens_mask", "labels")}
-            with torch.inference_mode(): outputs = model(**batch)
-            yield order[start:start + batch_size], outputs
+        for start in tqdm(
+            range(0, len(order), batch_size),
+            desc="predicting",
+            disable=None if progress else True,
+            leave=False,
+        ):
+            batch = collate([dataset[int(i)] for i in order[start : start + batch_size]])
+            batch = {
+                k: v.to(device)
+                for k, v in batch.items()
+                if k not in ("special_tokens_mask", "labels")
+            }
+            with torch.inference_mode():
+                outputs = model(**batch)
+            yield order[start : start + batch_size], outputs
     finally:
-        for module, was in training.items(): module.training = was
+        for module, was in training.items():
+            module.training = was
+
 
 _TOKEN_COLUMNS = ("input_ids", "attention_mask", "token_type_ids", "special_tokens_mask")
 
 # %% ../nbs/api/06_evaluation.ipynb #47aa5484
-_MADE = (*_TOKEN_COLUMNS, "offset_mapping", "labels", "length", "truncated", "predicted_logits", "predicted_scores", "predicted_label")
+_MADE = (
+    *_TOKEN_COLUMNS,
+    "offset_mapping",
+    "labels",
+    "length",
+    "truncated",
+    "predicted_logits",
+    "predicted_scores",
+    "predicted_label",
+)
+
 
 def write_predictions(
-    path: str | Path,  # the file to write, usually `eval_predictions.jsonl`; `.gz` is compressed
+    path: str
+    | Path,  # the file to write, usually `eval_predictions.jsonl`; `.gz` is compressed
     dataset: Any,  # `datasets.Dataset` (or a list of dicts) with the examples, in the order of the logits
     logits: Any,  # [N,C] in the order of `LABELS`
     *,
     two_way: bool | None = None,  # two-way set; None: as its marker column says
 ) -> Path:  # the path written
     "Write examples with logits, probabilities and predicted labels, one JSON object a line, atomically."
-    probs, path = probabilities(logits) if len(logits) else np.zeros((0, 3)), Path(path)
-    if len(dataset) != len(probs): raise ValueError(f"{len(dataset)} examples but {len(probs)} rows of logits")
+    probs = probabilities(logits) if len(logits) else np.zeros((0, 3))
+    path = Path(path)
+    if len(dataset) != len(probs):
+        raise ValueError(f"{len(dataset)} examples but {len(probs)} rows of logits")
     with replacing(path, "wb") as file, _compressed(file, path) as out:
         for row, z, p in zip(dataset, np.asarray(logits, dtype=float), probs):
             merged = row.get(TWO_WAY) if two_way is None else two_way
             said = int(p.argmax()) if not merged else int(p.argmax() != 0)
-            line = {k: v for k, v in row.items() if k not in _MADE} | ({TWO_WAY: bool(two_way)} if two_way is not None else {})
-            line |= {"predicted_logits": [round(float(v), 6) for v in z], "predicted_scores": [round(float(v), 8) for v in p], "predicted_label": said}
+            line = {k: v for k, v in row.items() if k not in _MADE} | (
+                {TWO_WAY: bool(two_way)} if two_way is not None else {}
+            )
+            line |= {
+                "predicted_logits": [round(float(v), 6) for v in z],
+                "predicted_scores": [round(float(v), 8) for v in p],
+                "predicted_label": said,
+            }
             out.write((json.dumps(line, ensure_ascii=False, default=str) + "\n").encode())
     return path
 
+
 def _compressed(file: Any, path: Path) -> Any:
     "The file itself, or a gzip stream into it when the name ends in .gz."
-    return gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) if path.suffix == ".gz" else contextlib.nullcontext(file)
+    return (
+        gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0)
+        if path.suffix == ".gz"
+        else contextlib.nullcontext(file)
+    )
 
 # %% ../nbs/api/06_evaluation.ipynb #59f1005f
 TWO_WAY = "two_way"  # the column that marks sets without a neutral class
+
 
 def is_two_way(
     dataset: Any,  # `datasets.Dataset`, frame of predictions, or list of rows
 ) -> bool:  # True where every row is marked
     "Whether a set knows only entailment and non-entailment; a set that mixes both kinds is refused."
-    names = getattr(dataset, "column_names", None) or list(getattr(dataset, "columns", []) if not isinstance(dataset, list) else {k for r in dataset for k in r})
-    if TWO_WAY not in names: return False
-    marks = {m is not None and bool(m == True) for m in (dataset[TWO_WAY] if not isinstance(dataset, list) else [r.get(TWO_WAY) for r in dataset])}
-    if len(marks) > 1: raise DataError("rows of two-way and three-way sets in one file", right="score the sets one by one")
+    names = getattr(dataset, "column_names", None) or list(
+        getattr(dataset, "columns", [])
+        if not isinstance(dataset, list)
+        else {k for r in dataset for k in r}
+    )
+    if TWO_WAY not in names:
+        return False
+    marks = {
+        m is not None and bool(m == True)
+        for m in (
+            dataset[TWO_WAY]
+            if not isinstance(dataset, list)
+            else [r.get(TWO_WAY) for r in dataset]
+        )
+    }
+    if len(marks) > 1:
+        raise DataError(
+            "rows of two-way and three-way sets in one file",
+            right="score the sets one by one",
+        )
     return marks == {True}
 
 # %% ../nbs/api/06_evaluation.ipynb #11810ced
 def write_metrics(
     path: str | Path,  # the file to write, usually `eval_metrics.json`
-    metrics: Mapping[str, Any],  # numbers, texts, lists, dicts; None for what is undefined
-    provenance: Mapping[str, Any] | None = None,  # how they were measured: `vbig.data.provenance()` and more
+    metrics: Mapping[
+        str, Any
+    ],  # numbers, texts, lists, dicts; None for what is undefined
+    provenance: Mapping[str, Any]
+    | None = None,  # how they were measured: `vbig.data.provenance()` and more
 ) -> Path:  # the path written
     "Write metrics and their provenance as JSON, atomically; NaN and infinity are refused, for they are not JSON."
     with replacing(path) as file:
-        content = dict(metrics) | ({"provenance": dict(provenance)} if provenance is not None else {})
-        json.dump(content, file, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
+        content = dict(metrics) | (
+            {"provenance": dict(provenance)} if provenance is not None else {}
+        )
+        json.dump(
+            content, file, indent=2, ensure_ascii=False, allow_nan=False, default=_plain
+        )
         file.write("\n")
     return Path(path)
 
+
 def _plain(value: Any) -> Any:
     "numpy and torch scalars and arrays as JSON knows them."
-    if hasattr(value, "tolist"): return value.tolist()
+    if hasattr(value, "tolist"):
+        return value.tolist()
     raise TypeError(f"{type(value).__name__} cannot be written to JSON: {value!r}")
 
 # %% ../nbs/api/06_evaluation.ipynb #e3493fcf
@@ -324,61 +535,156 @@ def read_predictions(
 ) -> pd.DataFrame:  # the file's columns; label and predicted_label as integers; predicted_logits and predicted_scores as lists
     "Predictions from a file, checked: labels in range, scores finite and complete, predicted label equal to the highest score."
     path = Path(path)
-    if not path.exists(): raise DataError("no such file of predictions", file=path, right="a file written by write_predictions")
+    if not path.exists():
+        raise DataError(
+            "no such file of predictions",
+            file=path,
+            right="a file written by write_predictions",
+        )
     lines = list(_json_lines(path))
-    if not lines: raise DataError("the file holds no predictions", file=path)
-    two_way, rows = is_two_way([row for _, row in lines]), []
+    if not lines:
+        raise DataError("the file holds no predictions", file=path)
+    two_way = is_two_way([row for _, row in lines])
+    rows = []
     with_scores = sum("predicted_scores" in row for _, row in lines)
     for number, row in lines:
-        rows.append(row | {"label": _class(row, "label", path, number), "predicted_label": _class(row, "predicted_label", path, number)})
+        rows.append(
+            row
+            | {
+                "label": _class(row, "label", path, number),
+                "predicted_label": _class(row, "predicted_label", path, number),
+            }
+        )
         if "predicted_scores" not in row and (scores or with_scores):
-            raise DataError("this row has no predicted_scores", file=path, line=number, text=list(row), right="a list of one score a class in every row")
+            raise DataError(
+                "this row has no predicted_scores",
+                file=path,
+                line=number,
+                text=list(row),
+                right="a list of one score a class in every row",
+            )
     frame = pd.DataFrame(rows)
-    if two_way: frame[["label", "predicted_label"]] = (frame[["label", "predicted_label"]] != 0).astype(int)
+    if two_way:
+        frame[["label", "predicted_label"]] = (
+            frame[["label", "predicted_label"]] != 0
+        ).astype(int)
     frame.attrs["source"] = path.name
-    return _with_scores(frame, [n for n, _ in lines], path, two_way) if with_scores else frame
+    return (
+        _with_scores(frame, [n for n, _ in lines], path, two_way)
+        if with_scores
+        else frame
+    )
+
 
 def _json_lines(path: Path) -> Iterator[tuple[int, dict]]:
     "Line numbers and objects of a JSON-lines file; blank lines are passed over."
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
+        with (gzip.open if path.suffix == ".gz" else open)(
+            path, "rt", encoding="utf-8"
+        ) as file:
             for number, line in enumerate(file, 1):
-                if not line.strip(): continue
-                try: row = json.loads(line)
-                except json.JSONDecodeError as error: raise DataError(f"not JSON ({error.msg})", file=path, line=number, text=line.strip(), right="one JSON object a line") from None
-                if not isinstance(row, dict): raise DataError("not an object", file=path, line=number, text=line.strip(), right='{"label": 0, "predicted_scores": [...], ...}')
+                if not line.strip():
+                    continue
+                try:
+                    row = json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise DataError(
+                        f"not JSON ({error.msg})",
+                        file=path,
+                        line=number,
+                        text=line.strip(),
+                        right="one JSON object a line",
+                    ) from None
+                if not isinstance(row, dict):
+                    raise DataError(
+                        "not an object",
+                        file=path,
+                        line=number,
+                        text=line.strip(),
+                        right='{"label": 0, "predicted_scores": [...], ...}',
+                    )
                 yield number, row
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error: raise DataError(f"cannot be read: {error}", file=path, right="a complete file, UTF-8") from None
+    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+        raise DataError(
+            f"cannot be read: {error}", file=path, right="a complete file, UTF-8"
+        ) from None
+
 
 def _class(row: dict, name: str, path: Path, number: int) -> int:
     "A class of the row as an integer 0..2, from an integer or a name."
     value = row.get(name)
-    if name not in row: raise DataError(f"this row has no {name}", file=path, line=number, text=list(row), right=f"{name} in 0..2")
+    if name not in row:
+        raise DataError(
+            f"this row has no {name}",
+            file=path,
+            line=number,
+            text=list(row),
+            right=f"{name} in 0..2",
+        )
     names = dict(zip((*LABELS, TWO_WAY_LABELS[1], "not_entailment"), (0, 1, 2, 1, 1)))
-    if isinstance(value, str) and value in names: return names[value]
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value not in (0, 1, 2):
-        raise DataError(f"unknown class in {name}", file=path, line=number, text=value, right=f"0, 1, 2 or one of {', '.join(LABELS)}")
+    if isinstance(value, str) and value in names:
+        return names[value]
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or value not in (0, 1, 2)
+    ):
+        raise DataError(
+            f"unknown class in {name}",
+            file=path,
+            line=number,
+            text=value,
+            right=f"0, 1, 2 or one of {', '.join(LABELS)}",
+        )
     return int(value)
 
 # %% ../nbs/api/06_evaluation.ipynb #e8049d3b
-def _with_scores(frame: pd.DataFrame, numbers: Sequence[int], path: Path, two_way: bool) -> pd.DataFrame:
+def _with_scores(
+    frame: pd.DataFrame, numbers: Sequence[int], path: Path, two_way: bool
+) -> pd.DataFrame:
     "Check the scores of all rows, tell logits from probabilities, and add what is missing."
     width = 2 if two_way and len(frame["predicted_scores"].iloc[0]) == 2 else 3
     for number, values in zip(numbers, frame["predicted_scores"]):
-        if not isinstance(values, list) or len(values) != width or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in values):
-            raise DataError("unusable predicted_scores", file=path, line=number, text=values, right=f"{width} finite numbers")
+        if (
+            not isinstance(values, list)
+            or len(values) != width
+            or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in values)
+        ):
+            raise DataError(
+                "unusable predicted_scores",
+                file=path,
+                line=number,
+                text=values,
+                right=f"{width} finite numbers",
+            )
     values = np.array(frame["predicted_scores"].tolist(), dtype=float)
     distribution = (values >= 0).all(1) & (np.abs(values.sum(1) - 1) < 1e-3)
     if distribution.any() and not distribution.all() and not (~distribution).mean() > 0.5:
         line = numbers[int(np.flatnonzero(~distribution)[0])]
-        raise DataError("predicted_scores are probabilities in most rows but not here", file=path, line=line, text=values[numbers.index(line)].tolist(), right="numbers in 0..1 that sum to 1")
-    if "predicted_logits" not in frame: frame["predicted_logits"] = (np.log(np.maximum(values, 1e-12)) if distribution.all() else values).tolist()
+        raise DataError(
+            "predicted_scores are probabilities in most rows but not here",
+            file=path,
+            line=line,
+            text=values[numbers.index(line)].tolist(),
+            right="numbers in 0..1 that sum to 1",
+        )
+    if "predicted_logits" not in frame:
+        frame["predicted_logits"] = (
+            np.log(np.maximum(values, 1e-12)) if distribution.all() else values
+        ).tolist()
     probs = probabilities(frame["predicted_logits"].tolist())
     frame["predicted_scores"] = (values if distribution.all() else probs).tolist()
     top = np.isclose(probs, probs.max(1, keepdims=True), atol=1e-6)
     said = np.stack([top[:, 0], top[:, 1:].any(1)], 1) if two_way else top
     wrong = np.flatnonzero(~said[np.arange(len(frame)), frame["predicted_label"]])
-    if len(wrong): raise DataError("predicted_label is not the class with the highest score", file=path, line=numbers[int(wrong[0])], text=frame["predicted_label"].iloc[int(wrong[0])], right=f"the highest of {frame['predicted_scores'].iloc[int(wrong[0])]}")
+    if len(wrong):
+        raise DataError(
+            "predicted_label is not the class with the highest score",
+            file=path,
+            line=numbers[int(wrong[0])],
+            text=frame["predicted_label"].iloc[int(wrong[0])],
+            right=f"the highest of {frame['predicted_scores'].iloc[int(wrong[0])]}",
+        )
     return frame
 
 # %% ../nbs/api/06_evaluation.ipynb #ed5f78f9
@@ -388,13 +694,35 @@ def score_predictions(
 ) -> dict[str, Any]:  # as `nli_metrics`
     "Metrics of a prediction file or frame; two-way sets are recognised by their marker column."
     frame = _frame(predictions)
-    return nli_metrics(np.array(frame["predicted_logits"].tolist()).reshape(len(frame), -1), frame["label"].to_numpy(), two_way=is_two_way(frame), **kwargs)
+    return nli_metrics(
+        np.array(frame["predicted_logits"].tolist()).reshape(len(frame), -1),
+        frame["label"].to_numpy(),
+        two_way=is_two_way(frame),
+        **kwargs,
+    )
+
 
 def _frame(predictions: Any, scores: bool = True) -> pd.DataFrame:
     "A frame of predictions from a frame or a path."
-    frame = predictions if isinstance(predictions, pd.DataFrame) else read_predictions(predictions, scores=scores)
-    missing = [c for c in ("label", "predicted_label", *(["predicted_scores", "predicted_logits"] if scores else [])) if c not in frame]
-    if missing: raise DataError(f"predictions without {', '.join(missing)}", right="a frame from read_predictions")
+    frame = (
+        predictions
+        if isinstance(predictions, pd.DataFrame)
+        else read_predictions(predictions, scores=scores)
+    )
+    missing = [
+        c
+        for c in (
+            "label",
+            "predicted_label",
+            *(["predicted_scores", "predicted_logits"] if scores else []),
+        )
+        if c not in frame
+    ]
+    if missing:
+        raise DataError(
+            f"predictions without {', '.join(missing)}",
+            right="a frame from read_predictions",
+        )
     return frame
 
 # %% ../nbs/api/06_evaluation.ipynb #c243ffec
@@ -402,77 +730,146 @@ def wilson(
     k: int,  # successes
     n: int,  # trials
     level: float = 0.95,  # coverage
-) -> tuple[float, float] | tuple[None, None]:  # bounds of the share k/n; None for no trials
+) -> (
+    tuple[float, float] | tuple[None, None]
+):  # bounds of the share k/n; None for no trials
     "Wilson score interval of a share ([Wilson 1927](https://doi.org/10.1080/01621459.1927.10502953))."
-    if n == 0: return None, None
+    if n == 0:
+        return None, None
     interval = stats.binomtest(int(k), int(n)).proportion_ci(level, method="wilson")
     return float(interval.low), float(interval.high)
+
 
 def _words(text: str) -> list[str]:
     "Words of a text in lower case, apostrophes kept, in any script."
     return re.findall(r"\w+(?:['’]\w+)*", str(text).lower())
 
+
 def _overlap(row: Mapping[str, str]) -> float:
     "Share of the hypothesis' words that stand in the premise; 0 for an empty hypothesis."
-    hypothesis, premise = _words(row["hypothesis"]), set(_words(row["premise"]))
-    return sum(w in premise for w in hypothesis) / len(hypothesis) if hypothesis else 0.
+    hypothesis = _words(row["hypothesis"])
+    premise = set(_words(row["premise"]))
+    return sum(w in premise for w in hypothesis) / len(hypothesis) if hypothesis else 0.0
 
 # %% ../nbs/api/06_evaluation.ipynb #c95ee512
 def example_values(
     predictions: Any,  # frame or path of predictions
-    by: str | Callable[[pd.DataFrame], Any],  # "length", "premise_length", "hypothesis_length" (words), "overlap", "confidence", a column, or a function of the frame
+    by: str
+    | Callable[
+        [pd.DataFrame], Any
+    ],  # "length", "premise_length", "hypothesis_length" (words), "overlap", "confidence", a column, or a function of the frame
 ) -> pd.Series:  # one value an example
     "What to group examples by: a computed property, a column, or a function of the frame."
     frame = _frame(predictions, scores=by == "confidence")
-    if callable(by): return pd.Series(np.asarray(by(frame)), index=frame.index, name=getattr(by, "__name__", "group"))
-    if by in frame: return frame[by]
-    if by == "confidence": return frame["predicted_scores"].map(max).rename(by)
-    if by == "overlap": return frame.apply(_overlap, axis=1).astype(float).rename(by)
-    if by in (lengths := {"length": ("premise", "hypothesis"), "premise_length": ("premise",), "hypothesis_length": ("hypothesis",)}):
+    if callable(by):
+        return pd.Series(
+            np.asarray(by(frame)),
+            index=frame.index,
+            name=getattr(by, "__name__", "group"),
+        )
+    if by in frame:
+        return frame[by]
+    if by == "confidence":
+        return frame["predicted_scores"].map(max).rename(by)
+    if by == "overlap":
+        return frame.apply(_overlap, axis=1).astype(float).rename(by)
+    if by in (
+        lengths := {
+            "length": ("premise", "hypothesis"),
+            "premise_length": ("premise",),
+            "hypothesis_length": ("hypothesis",),
+        }
+    ):
         return sum(frame[c].map(lambda t: len(_words(t))) for c in lengths[by]).rename(by)
-    if by == "class": return pd.Series(pd.Categorical(class_names(frame), TWO_WAY_LABELS if is_two_way(frame) else LABELS), index=frame.index, name=by)
-    raise ValueError(f"by={by!r}: not a column ({', '.join(frame.columns)}) nor one of length, premise_length, hypothesis_length, overlap, confidence, class")
+    if by == "class":
+        return pd.Series(
+            pd.Categorical(
+                class_names(frame), TWO_WAY_LABELS if is_two_way(frame) else LABELS
+            ),
+            index=frame.index,
+            name=by,
+        )
+    raise ValueError(
+        f"by={by!r}: not a column ({', '.join(frame.columns)}) nor one of length, premise_length, hypothesis_length, overlap, confidence, class"
+    )
+
 
 def class_names(
     frame: pd.DataFrame,  # predictions
     column: str = "label",  # or "predicted_label"
 ) -> pd.Series:  # names of the classes
     "Class names of the labels of a two-way or three-way set."
-    return frame[column].map(dict(enumerate(TWO_WAY_LABELS if is_two_way(frame) else LABELS))).rename("class")
+    return (
+        frame[column]
+        .map(dict(enumerate(TWO_WAY_LABELS if is_two_way(frame) else LABELS)))
+        .rename("class")
+    )
 
 # %% ../nbs/api/06_evaluation.ipynb #f1980649
 def error_by(
     predictions: Any,  # frame or path of predictions
     by: str | Callable[[pd.DataFrame], Any] = "length",  # see `example_values`
     *,
-    bins: int | Sequence[float] = 6,  # for numbers: how many groups of equal size, or the edges
+    bins: int
+    | Sequence[float] = 6,  # for numbers: how many groups of equal size, or the edges
     level: float = 0.95,  # coverage of the intervals
 ) -> pd.DataFrame:  # a row a group: group, n, errors, error, low, high (shares), and for numbers `middle`, the group's mean
     "Error rate with Wilson intervals in groups of examples."
-    frame, values = _frame(predictions, scores=by == "confidence"), example_values(predictions, by)
-    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) and (values.nunique() > 12 or not isinstance(bins, int) or by in ("length", "overlap"))
+    frame = _frame(predictions, scores=by == "confidence")
+    values = example_values(predictions, by)
+    numeric = (
+        pd.api.types.is_numeric_dtype(values)
+        and not pd.api.types.is_bool_dtype(values)
+        and (
+            values.nunique() > 12
+            or not isinstance(bins, int)
+            or by in ("length", "overlap")
+        )
+    )
     edges = _edges(values, bins) if numeric else []
-    groups = pd.cut(values, edges, include_lowest=True, labels=False) if numeric else values
-    wrong, rows = frame["label"] != frame["predicted_label"], []
+    groups = (
+        pd.cut(values, edges, include_lowest=True, labels=False) if numeric else values
+    )
+    wrong = frame["label"] != frame["predicted_label"]
+    rows = []
     for group, index in frame.groupby(groups, observed=True, sort=True).groups.items():
-        n, k = len(index), int(wrong[index].sum())
+        n = len(index)
+        k = int(wrong[index].sum())
         low, high = wilson(k, n, level)
-        name = _bin_name(edges, int(group), pd.api.types.is_integer_dtype(values)) if numeric else str(group)
-        rows.append({"group": name, "n": n, "errors": k, "error": k / n, "low": low, "high": high} | ({"middle": float(values[index].mean())} if numeric else {}))
+        name = (
+            _bin_name(edges, int(group), pd.api.types.is_integer_dtype(values))
+            if numeric
+            else str(group)
+        )
+        rows.append(
+            {"group": name, "n": n, "errors": k, "error": k / n, "low": low, "high": high}
+            | ({"middle": float(values[index].mean())} if numeric else {})
+        )
     table = pd.DataFrame(rows)
-    if numeric: table.attrs["edges"] = edges
+    if numeric:
+        table.attrs["edges"] = edges
     return table
+
 
 def _edges(values: pd.Series, bins: int | Sequence[float]) -> list[float]:
     "Given edges, or quantiles (repeated ones merged)."
-    if not isinstance(bins, int): return [float(b) for b in bins]
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, min(bins, values.nunique()) + 1))).tolist()
+    if not isinstance(bins, int):
+        return [float(b) for b in bins]
+    edges = np.unique(
+        np.quantile(values, np.linspace(0, 1, min(bins, values.nunique()) + 1))
+    ).tolist()
     return edges if len(edges) > 1 else [edges[0], edges[0] + 1e-6]
+
 
 def _bin_name(edges: Sequence[float], i: int, whole: bool) -> str:
     "The name of the i-th bin: whole numbers as `8-11`, others with two digits."
-    left, right = edges[i], edges[i + 1]
-    low, high = (f"{left:.2f}", f"{right:.2f}") if not whole else (math.ceil(left) if i == 0 else math.floor(left) + 1, math.floor(right))
+    left = edges[i]
+    right = edges[i + 1]
+    low, high = (
+        (f"{left:.2f}", f"{right:.2f}")
+        if not whole
+        else (math.ceil(left) if i == 0 else math.floor(left) + 1, math.floor(right))
+    )
     return f"{low}" if low == high or whole and low > high else f"{low}-{high}"
 
 # %% ../nbs/api/06_evaluation.ipynb #eb2e184f
@@ -485,13 +882,28 @@ def reliability_table(
 ) -> pd.DataFrame:  # a row a bin: confidence (mean), accuracy, low, high, n
     "Accuracy by confidence in bins of equal mass; predictions of equal confidence share a bin."
     frame = _frame(predictions)
-    top = frame["predicted_logits" if logits else "predicted_scores"].map(max) if logits or not is_two_way(frame) else _own_confidence(frame)
+    top = (
+        frame["predicted_logits" if logits else "predicted_scores"].map(max)
+        if logits or not is_two_way(frame)
+        else _own_confidence(frame)
+    )
     rank = top.rank(method="average") - 0.5
-    bins, right, rows = np.minimum(rank * n_bins // len(frame), n_bins - 1), frame["label"] == frame["predicted_label"], []
+    bins = np.minimum(rank * n_bins // len(frame), n_bins - 1)
+    right = frame["label"] == frame["predicted_label"]
+    rows = []
     for _, index in frame.groupby(bins).groups.items():
         low, high = wilson(int(right[index].sum()), len(index), level)
-        rows.append({"confidence": float(top[index].mean()), "accuracy": float(right[index].mean()), "low": low, "high": high, "n": len(index)})
+        rows.append(
+            {
+                "confidence": float(top[index].mean()),
+                "accuracy": float(right[index].mean()),
+                "low": low,
+                "high": high,
+                "n": len(index),
+            }
+        )
     return pd.DataFrame(rows, columns=["confidence", "accuracy", "low", "high", "n"])
+
 
 def _own_confidence(frame: pd.DataFrame) -> pd.Series:
     "Probability of the predicted label of a two-way set."
@@ -501,23 +913,45 @@ def _own_confidence(frame: pd.DataFrame) -> pd.Series:
 # %% ../nbs/api/06_evaluation.ipynb #f7dbc2c6
 _IDENTITY = ("premise", "hypothesis", "pairID", "uid", "id", "index", "label", TWO_WAY)
 
+
 def check_pairs(
     first: pd.DataFrame,  # predictions of one model
     second: pd.DataFrame,  # of another
     names: Sequence[str] = ("A", "B"),  # how to call them in errors
 ) -> None:  # nothing; DataError says which rows do not pair
     "Refuse predictions that are not of the same examples, in the same order, with the same labels."
-    if len(first) != len(second): raise DataError(f"{names[0]} has {len(first):,} rows and {names[1]} {len(second):,}", right="predictions for the same examples")
+    if len(first) != len(second):
+        raise DataError(
+            f"{names[0]} has {len(first):,} rows and {names[1]} {len(second):,}",
+            right="predictions for the same examples",
+        )
     columns = [c for c in _IDENTITY if c in first and c in second]
     if not {"premise", "hypothesis"} & set(columns) and len(columns) < 2:
-        raise DataError(f"nothing tells whether the rows of {names[0]} and {names[1]} are the same examples", right="columns premise and hypothesis, or an id, in both")
-    keys = [frame[columns].astype(str).agg("\x1f".join, axis=1).tolist() for frame in (first, second)]
-    if keys[0] == keys[1]: return
+        raise DataError(
+            f"nothing tells whether the rows of {names[0]} and {names[1]} are the same examples",
+            right="columns premise and hypothesis, or an id, in both",
+        )
+    keys = [
+        frame[columns].astype(str).agg("\x1f".join, axis=1).tolist()
+        for frame in (first, second)
+    ]
+    if keys[0] == keys[1]:
+        return
     if sorted(keys[0]) == sorted(keys[1]):
-        raise DataError(f"{names[0]} and {names[1]} hold the same examples in another order: {_rows(np.flatnonzero([a != b for a, b in zip(*keys)]))}", right="sort one file as the other")
+        raise DataError(
+            f"{names[0]} and {names[1]} hold the same examples in another order: {_rows(np.flatnonzero([a != b for a, b in zip(*keys)]))}",
+            right="sort one file as the other",
+        )
     for column in columns:
-        bad = np.flatnonzero(first[column].astype(str).to_numpy() != second[column].astype(str).to_numpy())
-        if len(bad): raise DataError(f"{names[0]} and {names[1]} differ in {column} in {_rows(bad)}", text=f"{first[column].iloc[bad[0]]} | {second[column].iloc[bad[0]]}", right="predictions for the same examples")
+        bad = np.flatnonzero(
+            first[column].astype(str).to_numpy() != second[column].astype(str).to_numpy()
+        )
+        if len(bad):
+            raise DataError(
+                f"{names[0]} and {names[1]} differ in {column} in {_rows(bad)}",
+                text=f"{first[column].iloc[bad[0]]} | {second[column].iloc[bad[0]]}",
+                right="predictions for the same examples",
+            )
 
 # %% ../nbs/api/06_evaluation.ipynb #0fdb595c
 def mcnemar(
@@ -525,12 +959,19 @@ def mcnemar(
     only_b: int,  # that only the second gets right
 ) -> float | None:  # p-value, two-sided; None when the models never differ
     "Exact McNemar test: are the examples on which exactly one model is right split evenly?"
-    return float(stats.binomtest(int(only_b), int(only_a + only_b), 0.5).pvalue) if only_a + only_b else None
+    return (
+        float(stats.binomtest(int(only_b), int(only_a + only_b), 0.5).pvalue)
+        if only_a + only_b
+        else None
+    )
 
 # %% ../nbs/api/06_evaluation.ipynb #e9afa51c
 class Comparison(NamedTuple):
     "Two models on the same examples."
-    table: pd.DataFrame  # a row a metric: a, b, difference (b - a), low, high, p (None where not defined)
+
+    table: (
+        pd.DataFrame
+    )  # a row a metric: a, b, difference (b - a), low, high, p (None where not defined)
     counts: dict  # n, both_right, only_a, only_b, both_wrong
     mcnemar_p: float | None  # exact McNemar
     names: tuple  # how the models are called
@@ -538,11 +979,23 @@ class Comparison(NamedTuple):
 
     def summary(self) -> str:
         "One sentence on accuracy."
-        row, c = self.table.set_index("metric").loc["accuracy"], self.counts
-        sure = "The difference may be chance" if row["low"] <= 0 <= row["high"] else "More than chance among these examples"
-        p = "no example is right in one model only" if self.mcnemar_p is None else f"McNemar p = {self.mcnemar_p:.2g}"
-        return (f"{self.names[1]} minus {self.names[0]}: {100 * row['difference']:+.2f} points of accuracy "
-                f"({self.level:.0%} interval {100 * row['low']:+.2f} to {100 * row['high']:+.2f}; {p}; only {self.names[0]} right {c['only_a']:,}, only {self.names[1]} right {c['only_b']:,} of {c['n']:,}). {sure}.")
+        row = self.table.set_index("metric").loc["accuracy"]
+        c = self.counts
+        sure = (
+            "The difference may be chance"
+            if row["low"] <= 0 <= row["high"]
+            else "More than chance among these examples"
+        )
+        p = (
+            "no example is right in one model only"
+            if self.mcnemar_p is None
+            else f"McNemar p = {self.mcnemar_p:.2g}"
+        )
+        return (
+            f"{self.names[1]} minus {self.names[0]}: {100 * row['difference']:+.2f} points of accuracy "
+            f"({self.level:.0%} interval {100 * row['low']:+.2f} to {100 * row['high']:+.2f}; {p}; only {self.names[0]} right {c['only_a']:,}, only {self.names[1]} right {c['only_b']:,} of {c['n']:,}). {sure}."
+        )
+
 
 METRICS = ("accuracy", "f1_macro", "roc_auc_macro_ovr", "nll", "brier", "ece")
 
@@ -550,7 +1003,9 @@ METRICS = ("accuracy", "f1_macro", "roc_auc_macro_ovr", "nll", "brier", "ece")
 def compare(
     predictions_a: Any,  # frame or path of the first model's predictions
     predictions_b: Any,  # of the second model, for the same examples
-    metrics: Sequence[str | Callable] = METRICS,  # names of `nli_metrics`, or functions (probabilities [N,C], labels [N]) -> number
+    metrics: Sequence[
+        str | Callable
+    ] = METRICS,  # names of `nli_metrics`, or functions (probabilities [N,C], labels [N]) -> number
     *,
     names: Sequence[str] = ("A", "B"),  # the models
     n_resamples: int = 2000,  # bootstrap resamples
@@ -559,90 +1014,203 @@ def compare(
     seed: int = 0,  # of the resampling
 ) -> Comparison:  # table, counts, McNemar p, names
     "Is one model better on these examples? McNemar's exact test and paired bootstrap intervals of every metric."
-    a, b = _frame(predictions_a), _frame(predictions_b)
+    a = _frame(predictions_a)
+    b = _frame(predictions_b)
     check_pairs(a, b, names)
     groups = a[groups] if isinstance(groups, str) else groups
-    data = [scored(f["predicted_logits"].tolist(), f["label"].to_numpy(), two_way=is_two_way(f)) for f in (a, b)]
+    data = [
+        scored(
+            f["predicted_logits"].tolist(), f["label"].to_numpy(), two_way=is_two_way(f)
+        )
+        for f in (a, b)
+    ]
     values, draws = _paired_values(data, metrics, n_resamples, groups, seed)
     right = [d.predicted == d.labels for d in data]
-    counts = {"n": len(a), "both_right": int((right[0] & right[1]).sum()), "only_a": int((right[0] & ~right[1]).sum()),
-              "only_b": int((~right[0] & right[1]).sum()), "both_wrong": int((~right[0] & ~right[1]).sum())}
+    counts = {
+        "n": len(a),
+        "both_right": int((right[0] & right[1]).sum()),
+        "only_a": int((right[0] & ~right[1]).sum()),
+        "only_b": int((~right[0] & right[1]).sum()),
+        "both_wrong": int((~right[0] & ~right[1]).sum()),
+    }
     rows = [_difference_row(m, *values[m], draws[m], level) for m in values]
-    return Comparison(_optional(pd.DataFrame(rows)), counts, mcnemar(counts["only_a"], counts["only_b"]), tuple(names), level)
+    return Comparison(
+        _optional(pd.DataFrame(rows)),
+        counts,
+        mcnemar(counts["only_a"], counts["only_b"]),
+        tuple(names),
+        level,
+    )
+
 
 def _optional(frame: pd.DataFrame) -> pd.DataFrame:
     "A frame in which what is not defined is None, never NaN."
     return frame.astype(object).where(frame.notna(), None)
 
-def _difference_row(metric: str, a: float, b: float, draws: np.ndarray, level: float) -> dict[str, Any]:
+
+def _difference_row(
+    metric: str, a: float, b: float, draws: np.ndarray, level: float
+) -> dict[str, Any]:
     "A row of the comparison: values, difference, interval, two-sided bootstrap p."
-    if math.isnan(a) or math.isnan(b): return {"metric": metric, "a": None, "b": None, "difference": None, "low": None, "high": None, "p": None}
+    if math.isnan(a) or math.isnan(b):
+        return {
+            "metric": metric,
+            "a": None,
+            "b": None,
+            "difference": None,
+            "low": None,
+            "high": None,
+            "p": None,
+        }
     draws = draws[~np.isnan(draws)]
     low, high = _interval(draws, b - a, level, metric == "ece")
-    both = [draws, 2 * (b - a) - draws] if metric == "ece" else [draws]  # as its interval: percentile and basic
-    p = max(min(1.0, 2 * (1 + min((d <= 0).sum(), (d >= 0).sum())) / (1 + len(d))) for d in both)
-    return {"metric": metric, "a": a, "b": b, "difference": b - a, "low": float(low), "high": float(high), "p": float(p)}
+    both = (
+        [draws, 2 * (b - a) - draws] if metric == "ece" else [draws]
+    )  # as its interval: percentile and basic
+    p = max(
+        min(1.0, 2 * (1 + min((d <= 0).sum(), (d >= 0).sum())) / (1 + len(d)))
+        for d in both
+    )
+    return {
+        "metric": metric,
+        "a": a,
+        "b": b,
+        "difference": b - a,
+        "low": float(low),
+        "high": float(high),
+        "p": float(p),
+    }
 
 # %% ../nbs/api/06_evaluation.ipynb #ffa824f8
-def _paired_values(data: Sequence[Scored], metrics: Sequence[str | Callable], n_resamples: int, groups: Any, seed: int) -> tuple[dict, dict]:
+def _paired_values(
+    data: Sequence[Scored],
+    metrics: Sequence[str | Callable],
+    n_resamples: int,
+    groups: Any,
+    seed: int,
+) -> tuple[dict, dict]:
     "Metrics of both models, and the differences (second minus first) in every resample."
-    named, functions = [m for m in metrics if isinstance(m, str)], {getattr(m, "__name__", repr(m)): m for m in metrics if callable(m)}
+    named = [m for m in metrics if isinstance(m, str)]
+    functions = {getattr(m, "__name__", repr(m)): m for m in metrics if callable(m)}
     if unknown := [m for m in named if m not in _metric_names(data[0].names)]:
-        raise ValueError(f"unknown metric {unknown[0]!r}: choose from {', '.join(_metric_names(data[0].names))}, or give a function of probabilities and labels")
+        raise ValueError(
+            f"unknown metric {unknown[0]!r}: choose from {', '.join(_metric_names(data[0].names))}, or give a function of probabilities and labels"
+        )
     one = [_statistics(d, np.ones((1, len(d.labels)))) for d in data]
-    values = {m: tuple(float(o[_ALIAS.get(m, m)][0]) for o in one) for m in named} | {k: tuple(float(f(d.probs, d.labels)) for d in data) for k, f in functions.items()}
+    values = {m: tuple(float(o[_ALIAS.get(m, m)][0]) for o in one) for m in named} | {
+        k: tuple(float(f(d.probs, d.labels)) for d in data) for k, f in functions.items()
+    }
     draws: dict[str, list] = {m: [] for m in values}
     for weights in resamples(len(data[0].labels), n_resamples, groups=groups, seed=seed):
         each = [_statistics(d, weights) for d in data]
-        for m in named: draws[m].extend(each[1][_ALIAS.get(m, m)] - each[0][_ALIAS.get(m, m)])
+        for m in named:
+            draws[m].extend(each[1][_ALIAS.get(m, m)] - each[0][_ALIAS.get(m, m)])
         for w in weights if functions else ():
             rows = np.repeat(np.arange(len(w)), w.astype(int))
-            for k, f in functions.items(): draws[k].append(f(data[1].probs[rows], data[1].labels[rows]) - f(data[0].probs[rows], data[0].labels[rows]))
+            for k, f in functions.items():
+                draws[k].append(
+                    f(data[1].probs[rows], data[1].labels[rows])
+                    - f(data[0].probs[rows], data[0].labels[rows])
+                )
     return values, {m: np.array(d, dtype=float) for m, d in draws.items()}
 
 # %% ../nbs/api/06_evaluation.ipynb #83c3ffec
 def over_seeds(
-    runs: Mapping[str, Sequence[Any]],  # method -> one entry a seed: a number, a dict of metrics, or predictions (frame or path)
+    runs: Mapping[
+        str, Sequence[Any]
+    ],  # method -> one entry a seed: a number, a dict of metrics, or predictions (frame or path)
     metric: str = "accuracy",  # which metric of `nli_metrics`
     *,
     paired: bool = True,  # the i-th runs of all methods share seed and data order
     level: float = 0.95,  # coverage
 ) -> pd.DataFrame:  # a row a method: n, mean, std, low, high, and difference to the first with difference_low, _high and p
     "Mean, spread and interval of a metric over runs, and the difference of each method to the first."
-    values = {name: np.array([_one_value(v, metric) for v in run], dtype=float) for name, run in runs.items()}
-    if empty := [n for n, v in values.items() if not len(v)]: raise ValueError(f"no runs of {empty[0]}")
+    values = {
+        name: np.array([_one_value(v, metric) for v in run], dtype=float)
+        for name, run in runs.items()
+    }
+    if empty := [n for n, v in values.items() if not len(v)]:
+        raise ValueError(f"no runs of {empty[0]}")
     first = next(iter(values.values()))
     rows = []
     for name, v in values.items():
-        row = {"method": name, "n": len(v), "mean": float(v.mean()), "std": None, "low": None, "high": None} | (_to_first(first, v, paired, level) if v is not first else {})
-        if len(v) > 1: row |= dict(zip(("std", "low", "high"), (float(v.std(ddof=1)), *_mean_interval(v, level))))
+        row = {
+            "method": name,
+            "n": len(v),
+            "mean": float(v.mean()),
+            "std": None,
+            "low": None,
+            "high": None,
+        } | (_to_first(first, v, paired, level) if v is not first else {})
+        if len(v) > 1:
+            row |= dict(
+                zip(
+                    ("std", "low", "high"),
+                    (float(v.std(ddof=1)), *_mean_interval(v, level)),
+                )
+            )
         rows.append(row)
-    return pd.DataFrame(rows, columns=["method", "n", "mean", "std", "low", "high", "difference", "difference_low", "difference_high", "p"]).pipe(_optional)
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "method",
+            "n",
+            "mean",
+            "std",
+            "low",
+            "high",
+            "difference",
+            "difference_low",
+            "difference_high",
+            "p",
+        ],
+    ).pipe(_optional)
+
 
 def _one_value(value: Any, metric: str) -> float:
     "The metric of one run, from a number, metrics, or predictions."
-    if isinstance(value, (pd.DataFrame, str, Path)): value = score_predictions(value)
+    if isinstance(value, (pd.DataFrame, str, Path)):
+        value = score_predictions(value)
     if isinstance(value, Mapping):
-        if value.get(metric) is None: raise ValueError(f"{metric} is not defined for a run: {value.get(metric + '_undefined', 'it was not computed')}")
+        if value.get(metric) is None:
+            raise ValueError(
+                f"{metric} is not defined for a run: {value.get(metric + '_undefined', 'it was not computed')}"
+            )
         value = value[metric]
     return float(value)
+
 
 def _mean_interval(v: np.ndarray, level: float) -> tuple[float, float]:
     "t interval of a mean; a point when all values are equal."
     half = stats.t.ppf((1 + level) / 2, len(v) - 1) * v.std(ddof=1) / math.sqrt(len(v))
     return float(v.mean() - half), float(v.mean() + half)
 
-def _to_first(first: np.ndarray, v: np.ndarray, paired: bool, level: float) -> dict[str, float]:
+
+def _to_first(
+    first: np.ndarray, v: np.ndarray, paired: bool, level: float
+) -> dict[str, float]:
     "Difference to the first method, with its interval where two runs of each allow it."
-    if paired and len(v) != len(first): raise ValueError(f"{len(first)} and {len(v)} runs do not pair: give as many, or paired=False")
+    if paired and len(v) != len(first):
+        raise ValueError(
+            f"{len(first)} and {len(v)} runs do not pair: give as many, or paired=False"
+        )
     row = {"difference": float(v.mean() - first.mean())}
-    if min(len(v), len(first)) < 2: return row
+    if min(len(v), len(first)) < 2:
+        return row
     if paired:
         low, high = _mean_interval(v - first, level)
         flat = np.ptp(v - first) == 0
-        return row | {"difference_low": low, "difference_high": high, "p": None if flat else float(stats.ttest_rel(v, first).pvalue)}
+        return row | {
+            "difference_low": low,
+            "difference_high": high,
+            "p": None if flat else float(stats.ttest_rel(v, first).pvalue),
+        }
     test = stats.ttest_ind(v, first, equal_var=False)
-    return row | {"difference_low": float(test.confidence_interval(level).low), "difference_high": float(test.confidence_interval(level).high), "p": float(test.pvalue)}
+    return row | {
+        "difference_low": float(test.confidence_interval(level).low),
+        "difference_high": float(test.confidence_interval(level).high),
+        "p": float(test.pvalue),
+    }
 
 # %% ../nbs/api/06_evaluation.ipynb #e741f0c2
 def interval_text(
@@ -651,36 +1219,65 @@ def interval_text(
     digits: int = 3,  # after the point
 ) -> str:  # "0.812 [0.801, 0.823]", without the bracket where there is no interval
     "A metric with its interval as text, or why it is undefined."
-    if metrics.get(name) is None: return f"undefined ({metrics.get(name + '_undefined', 'not computed')})"
+    if metrics.get(name) is None:
+        return f"undefined ({metrics.get(name + '_undefined', 'not computed')})"
     bounds = [metrics.get(f"{name}_{end}") for end in ("low", "high")]
-    return f"{metrics[name]:.{digits}f}" + ("" if None in bounds else f" [{bounds[0]:.{digits}f}, {bounds[1]:.{digits}f}]")
+    return f"{metrics[name]:.{digits}f}" + (
+        "" if None in bounds else f" [{bounds[0]:.{digits}f}, {bounds[1]:.{digits}f}]"
+    )
 
 # %% ../nbs/api/06_evaluation.ipynb #1489cf92
-SLICES = ("heuristic", "subcase", "genre", "artifact")  # columns that split a set when present
+SLICES = (
+    "heuristic",
+    "subcase",
+    "genre",
+    "artifact",
+)  # columns that split a set when present
+
 
 def slice_table(
     predictions: Any,  # frame or path of predictions
-    by: Sequence[str] | None = None,  # columns to split by; None: those of `SLICES` that are there
+    by: Sequence[str]
+    | None = None,  # columns to split by; None: those of `SLICES` that are there
     *,
     level: float = 0.95,  # coverage of the Wilson intervals
 ) -> pd.DataFrame:  # slice, n, accuracy, low, high; "all" first
     "Accuracy as a whole, by class, and by the slices of a challenge set."
     frame = _frame(predictions, scores=False)
     right = frame["label"] == frame["predicted_label"]
-    rows = [{"slice": name, "n": len(index), "accuracy": float(right[index].mean()) if len(index) else None} | dict(zip(("low", "high"), wilson(int(right[index].sum()), len(index), level))) for name, index in slices(frame, by).items()]
+    rows = [
+        {
+            "slice": name,
+            "n": len(index),
+            "accuracy": float(right[index].mean()) if len(index) else None,
+        }
+        | dict(zip(("low", "high"), wilson(int(right[index].sum()), len(index), level)))
+        for name, index in slices(frame, by).items()
+    ]
     return pd.DataFrame(rows)
+
 
 def slices(
     frame: pd.DataFrame,  # predictions
-    by: Sequence[str] | None = None,  # columns to split by; None: those of `SLICES` that are there
+    by: Sequence[str]
+    | None = None,  # columns to split by; None: those of `SLICES` that are there
 ) -> dict[str, pd.Index]:  # name -> index of its rows; "all" first
     "The parts of a set: all, each class, each value of a column; heuristics by class, as HANS is scored."
-    names, parts = class_names(frame), {"all": frame.index}
-    if names.nunique() > 1: parts |= {f"class: {c}": names.index[names == c] for c in dict.fromkeys(names[frame["label"].sort_values(kind="stable").index])}
+    names = class_names(frame)
+    parts = {"all": frame.index}
+    if names.nunique() > 1:
+        parts |= {
+            f"class: {c}": names.index[names == c]
+            for c in dict.fromkeys(names[frame["label"].sort_values(kind="stable").index])
+        }
     for column in (c for c in SLICES if c in frame) if by is None else by:
-        if column not in frame: raise ValueError(f"no column {column!r} to split by: the predictions have {', '.join(frame.columns)}")
+        if column not in frame:
+            raise ValueError(
+                f"no column {column!r} to split by: the predictions have {', '.join(frame.columns)}"
+            )
         keys = frame[column].dropna().astype(str)
-        if column == "heuristic": keys = keys + ", " + names[keys.index]
+        if column == "heuristic":
+            keys = keys + ", " + names[keys.index]
         parts |= {f"{column}: {key}": keys.index[keys == key] for key in keys.unique()}
     return parts
 
@@ -690,15 +1287,34 @@ def pair_rows(
     revised: Any,  # likewise; each row changes one text of an original
 ) -> np.ndarray:  # for each revised row, the row of its original
     "Match revisions to originals: by position where the files are aligned, by the shared text otherwise."
-    o, r = (pd.DataFrame(x)[["premise", "hypothesis"]].astype(str).reset_index(drop=True) for x in (original, revised))
+    o, r = (
+        pd.DataFrame(x)[["premise", "hypothesis"]].astype(str).reset_index(drop=True)
+        for x in (original, revised)
+    )
     where = {}
     for side in ("premise", "hypothesis"):
-        for i, text in enumerate(o[side]): where.setdefault((side, text), []).append(i)
-    found = [sorted({i for side in ("premise", "hypothesis") for i in where.get((side, t[side]), [])}) for _, t in r.iterrows()]
+        for i, text in enumerate(o[side]):
+            where.setdefault((side, text), []).append(i)
+    found = [
+        sorted(
+            {
+                i
+                for side in ("premise", "hypothesis")
+                for i in where.get((side, t[side]), [])
+            }
+        )
+        for _, t in r.iterrows()
+    ]
     k, rest = divmod(len(r), len(o))
-    if rest == 0 and np.mean([i // k in f for i, f in enumerate(found)]) > 0.98: return np.arange(len(r)) // k
+    if rest == 0 and np.mean([i // k in f for i, f in enumerate(found)]) > 0.98:
+        return np.arange(len(r)) // k
     bad = [i for i, f in enumerate(found) if not f]
-    if bad: raise DataError(f"no original shares premise or hypothesis with the revised {_rows(bad)}", text=" | ".join(r.iloc[bad[0]]), right="the revised set of these originals")
+    if bad:
+        raise DataError(
+            f"no original shares premise or hypothesis with the revised {_rows(bad)}",
+            text=" | ".join(r.iloc[bad[0]]),
+            right="the revised set of these originals",
+        )
     return np.array([f[0] for f in found], dtype=int)
 
 # %% ../nbs/api/06_evaluation.ipynb #3b34c093
@@ -709,26 +1325,46 @@ def pair_consistency(
     level: float = 0.95,  # coverage
     n_resamples: int = 2000,  # bootstrap resamples; originals are drawn with all their revisions
     seed: int = 0,  # of the resampling
-) -> dict[str, Any]:  # pairs, consistency (with _low and _high), all_right, original_accuracy, revised_accuracy, unchanged
+) -> dict[
+    str, Any
+]:  # pairs, consistency (with _low and _high), all_right, original_accuracy, revised_accuracy, unchanged
     "How often a model is right on an original and on its revision, where the label changed."
-    o, r = _frame(original, scores=False).reset_index(drop=True), _frame(revised, scores=False).reset_index(drop=True)
+    o = _frame(original, scores=False).reset_index(drop=True)
+    r = _frame(revised, scores=False).reset_index(drop=True)
     rows = pair_rows(o, r)
-    right_o, right_r = (o["label"] == o["predicted_label"]).to_numpy()[rows], (r["label"] == r["predicted_label"]).to_numpy()
+    right_o = (o["label"] == o["predicted_label"]).to_numpy()[rows]
+    right_r = (r["label"] == r["predicted_label"]).to_numpy()
     both = (right_o & right_r).astype(float)
-    draws = np.concatenate([w @ both / w.sum(1) for w in resamples(len(rows), n_resamples, groups=rows, seed=seed)])
+    draws = np.concatenate(
+        [
+            w @ both / w.sum(1)
+            for w in resamples(len(rows), n_resamples, groups=rows, seed=seed)
+        ]
+    )
     low, high = np.percentile(draws, [50 * (1 - level), 50 * (1 + level)])
-    same = (o["predicted_label"].to_numpy()[rows] == r["predicted_label"].to_numpy()).mean()
-    return {"pairs": len(rows), "consistency": float(both.mean()), "consistency_low": float(low), "consistency_high": float(high),
-            "all_right": float(pd.Series(both).groupby(rows).min().mean()), "original_accuracy": float((o["label"] == o["predicted_label"]).mean()),
-            "revised_accuracy": float(right_r.mean()), "unchanged": float(same)}
+    same = (
+        o["predicted_label"].to_numpy()[rows] == r["predicted_label"].to_numpy()
+    ).mean()
+    return {
+        "pairs": len(rows),
+        "consistency": float(both.mean()),
+        "consistency_low": float(low),
+        "consistency_high": float(high),
+        "all_right": float(pd.Series(both).groupby(rows).min().mean()),
+        "original_accuracy": float((o["label"] == o["predicted_label"]).mean()),
+        "revised_accuracy": float(right_r.mean()),
+        "unchanged": float(same),
+    }
 
 # %% ../nbs/api/06_evaluation.ipynb #ef85786b
 class ChallengeReport(NamedTuple):
     "Results of one model on several sets."
+
     table: pd.DataFrame  # set, slice, n, accuracy, low, high
     metrics: dict  # set -> `nli_metrics`
     predictions: dict  # set -> frame of predictions
     consistency: dict  # revised set -> `pair_consistency`
+
 
 def challenge_report(
     model: torch.nn.Module,  # a sequence classifier
@@ -744,43 +1380,102 @@ def challenge_report(
     progress: bool = True,  # show bars
 ) -> ChallengeReport:  # table, metrics, predictions, consistency
     "Score a model on challenge sets: overall, by class, by slice, and by pairs of originals and revisions."
-    data = {k: d for name, source in sets.items() for k, d in _datasets(name, source, max_samples, seed).items()}
-    if unknown := [s for pair in (pairs or {}).items() for s in pair if s not in data]: raise ValueError(f"pairs names {unknown[0]!r}, which is none of the sets {', '.join(data)}")
-    frames = {name: _predicted(model, tokenizer, d, name, output_dir, batch_size, max_length, progress) for name, d in data.items()}
+    data = {
+        k: d
+        for name, source in sets.items()
+        for k, d in _datasets(name, source, max_samples, seed).items()
+    }
+    if unknown := [s for pair in (pairs or {}).items() for s in pair if s not in data]:
+        raise ValueError(
+            f"pairs names {unknown[0]!r}, which is none of the sets {', '.join(data)}"
+        )
+    frames = {
+        name: _predicted(
+            model, tokenizer, d, name, output_dir, batch_size, max_length, progress
+        )
+        for name, d in data.items()
+    }
     tables = [slice_table(f).assign(set=name) for name, f in frames.items()]
-    table = pd.concat(tables, ignore_index=True)[["set", "slice", "n", "accuracy", "low", "high"]] if tables else pd.DataFrame()
-    consistency = {r: pair_consistency(frames[o], frames[r], seed=seed) for r, o in (pairs or {}).items()}
-    return ChallengeReport(table, {k: score_predictions(f, intervals=True, seed=seed) for k, f in frames.items()}, frames, consistency)
+    table = (
+        pd.concat(tables, ignore_index=True)[
+            ["set", "slice", "n", "accuracy", "low", "high"]
+        ]
+        if tables
+        else pd.DataFrame()
+    )
+    consistency = {
+        r: pair_consistency(frames[o], frames[r], seed=seed)
+        for r, o in (pairs or {}).items()
+    }
+    return ChallengeReport(
+        table,
+        {k: score_predictions(f, intervals=True, seed=seed) for k, f in frames.items()},
+        frames,
+        consistency,
+    )
 
 # %% ../nbs/api/06_evaluation.ipynb #357a8bd1
-def _datasets(name: str, source: Any, max_samples: int | None, seed: int) -> dict[str, Any]:
+def _datasets(
+    name: str, source: Any, max_samples: int | None, seed: int
+) -> dict[str, Any]:
     "A set, or each evaluation split of a source that has several."
     from vbig.data import load_nli
-    loaded = load_nli(source, max_samples=max_samples, seed=seed) if isinstance(source, (str, Path)) else source
+
+    loaded = (
+        load_nli(source, max_samples=max_samples, seed=seed)
+        if isinstance(source, (str, Path))
+        else source
+    )
     if hasattr(loaded, "column_names") and not isinstance(loaded, Mapping):
         few = max_samples is not None and len(loaded) > max_samples
-        return {name: loaded.select(np.random.default_rng(seed).permutation(len(loaded))[:max_samples]) if few else loaded}
+        return {
+            name: loaded.select(
+                np.random.default_rng(seed).permutation(len(loaded))[:max_samples]
+            )
+            if few
+            else loaded
+        }
     splits = {k: v for k, v in loaded.items() if not k.startswith("train")} or loaded
     return {name if len(splits) == 1 else f"{name}/{k}": v for k, v in splits.items()}
 
-def _predicted(model: Any, tokenizer: Any, dataset: Any, name: str, output_dir: Any, batch_size: int, max_length: int, progress: bool) -> pd.DataFrame:
+
+def _predicted(
+    model: Any,
+    tokenizer: Any,
+    dataset: Any,
+    name: str,
+    output_dir: Any,
+    batch_size: int,
+    max_length: int,
+    progress: bool,
+) -> pd.DataFrame:
     "Predictions of a model on a set as a frame, written to a file when asked for."
-    logits = predict(model, tokenizer, dataset, batch_size, max_length=max_length, progress=progress)
+    logits = predict(
+        model, tokenizer, dataset, batch_size, max_length=max_length, progress=progress
+    )
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(output_dir or folder) / f"eval_predictions_{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}.jsonl"
+        target = (
+            Path(output_dir or folder)
+            / f"eval_predictions_{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}.jsonl"
+        )
         return read_predictions(write_predictions(target, dataset, logits))
 
 # %% ../nbs/api/06_evaluation.ipynb #d2f8f306
 def _units(attribution: Any, row: Mapping[str, Any]) -> np.ndarray:
     "For each model token of a tokenised pair, the attribution's unit (token or word) that it belongs to, or -1."
-    units, segment = np.full(len(row["input_ids"]), -1), -1
+    units = np.full(len(row["input_ids"]), -1)
+    segment = -1
     special = row["special_tokens_mask"]
     for t, (start, end) in enumerate(row["offset_mapping"]):
         segment += int(not special[t] and (t == 0 or special[t - 1]))
-        if special[t] or start == end: continue
+        if special[t] or start == end:
+            continue
         for u, ((a, b), s) in enumerate(zip(attribution.offsets, attribution.segment)):
-            if s == segment and a < end and start < b: units[t] = u; break
+            if s == segment and a < end and start < b:
+                units[t] = u
+                break
     return units
+
 
 def _kept(units: np.ndarray, scores: np.ndarray, fraction: float) -> np.ndarray:
     "Which model tokens belong to the top fraction of units by score (at least one unit)."
@@ -789,18 +1484,30 @@ def _kept(units: np.ndarray, scores: np.ndarray, fraction: float) -> np.ndarray:
     return np.isin(units, top)
 
 # %% ../nbs/api/06_evaluation.ipynb #8f1de126
-def _perturbed(row: Mapping[str, Any], chosen: np.ndarray, tokenizer: Any, replace: str) -> dict[str, list]:
+def _perturbed(
+    row: Mapping[str, Any], chosen: np.ndarray, tokenizer: Any, replace: str
+) -> dict[str, list]:
     "A tokenised pair with the chosen tokens deleted, or masked."
     columns = [c for c in _TOKEN_COLUMNS if c in row]
-    if replace == "delete": return {c: [v for v, gone in zip(row[c], chosen) if not gone] for c in columns}
-    return {c: list(row[c]) for c in columns} | {"input_ids": [tokenizer.mask_token_id if gone else i for i, gone in zip(row["input_ids"], chosen)]}
+    if replace == "delete":
+        return {c: [v for v, gone in zip(row[c], chosen) if not gone] for c in columns}
+    return {c: list(row[c]) for c in columns} | {
+        "input_ids": [
+            tokenizer.mask_token_id if gone else i
+            for i, gone in zip(row["input_ids"], chosen)
+        ]
+    }
+
 
 FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.5)
+
 
 def faithfulness(
     model: torch.nn.Module,  # the model that was explained
     tokenizer: Any,  # its tokenizer (a fast one)
-    attributions: Sequence[Any],  # of `vbig.attribution.attribute`, target="predicted", units tokens or words
+    attributions: Sequence[
+        Any
+    ],  # of `vbig.attribution.attribute`, target="predicted", units tokens or words
     *,
     fractions: Sequence[float] = FRACTIONS,  # shares of the units, as in ERASER
     replace: str = "delete",  # "delete" tokens as ERASER does, or "mask" them, which keeps positions
@@ -810,83 +1517,197 @@ def faithfulness(
     level: float = 0.95,  # coverage of bootstrap intervals over examples
     seed: int = 0,  # of random orders and resampling
     progress: bool = True,  # show a bar
-) -> dict[str, Any]:  # comprehensiveness, sufficiency, *_random, *_gain (better than random by), each *_gain with _low and _high; n; curves (frame)
+) -> dict[
+    str, Any
+]:  # comprehensiveness, sufficiency, *_random, *_gain (better than random by), each *_gain with _low and _high; n; curves (frame)
     "Comprehensiveness and sufficiency of attributions, averaged over fractions, beside a random order of the tokens."
-    if replace not in ("delete", "mask"): raise ValueError(f"replace={replace!r}: choose delete or mask")
-    if replace == "mask" and tokenizer.mask_token_id is None: raise ValueError("this tokenizer has no mask token: use replace='delete'")
-    if not len(attributions): raise ValueError("no attributions to judge")
-    rng, jobs, coded = np.random.default_rng(seed), [], _coded(attributions, tokenizer, max_length)
+    if replace not in ("delete", "mask"):
+        raise ValueError(f"replace={replace!r}: choose delete or mask")
+    if replace == "mask" and tokenizer.mask_token_id is None:
+        raise ValueError("this tokenizer has no mask token: use replace='delete'")
+    if not len(attributions):
+        raise ValueError("no attributions to judge")
+    rng = np.random.default_rng(seed)
+    jobs = []
+    coded = _coded(attributions, tokenizer, max_length)
     for row, attribution in zip(coded, attributions):
         units = _units(attribution, row)
-        if not (units >= 0).any(): raise ValueError(f"the attribution of {attribution.premise[:40]!r} has no token in common with the tokenised pair")
-        orders = [np.asarray(attribution.scores, dtype=float), *(rng.random(len(attribution.scores)) for _ in range(n_random))]
-        jobs.append(_perturb(row, units, np.zeros(1), 0., tokenizer, replace))
-        jobs += [_perturb(row, units, order, f, tokenizer, replace, keep) for order in orders for keep in (False, True) for f in fractions]
-    return _faithfulness_result(_probabilities_of(model, tokenizer, jobs, batch_size, progress), len(attributions), n_random, fractions, level, seed)
+        if not (units >= 0).any():
+            raise ValueError(
+                f"the attribution of {attribution.premise[:40]!r} has no token in common with the tokenised pair"
+            )
+        orders = [
+            np.asarray(attribution.scores, dtype=float),
+            *(rng.random(len(attribution.scores)) for _ in range(n_random)),
+        ]
+        jobs.append(_perturb(row, units, np.zeros(1), 0.0, tokenizer, replace))
+        jobs += [
+            _perturb(row, units, order, f, tokenizer, replace, keep)
+            for order in orders
+            for keep in (False, True)
+            for f in fractions
+        ]
+    return _faithfulness_result(
+        _probabilities_of(model, tokenizer, jobs, batch_size, progress),
+        len(attributions),
+        n_random,
+        fractions,
+        level,
+        seed,
+    )
 
 # %% ../nbs/api/06_evaluation.ipynb #82fbff5c
 def _coded(attributions: Sequence[Any], tokenizer: Any, max_length: int) -> list[dict]:
     "The attributed pairs, tokenised with offsets."
     from datasets import Dataset
-    pairs = Dataset.from_list([{"premise": a.premise, "hypothesis": a.hypothesis} for a in attributions])
+
+    pairs = Dataset.from_list(
+        [{"premise": a.premise, "hypothesis": a.hypothesis} for a in attributions]
+    )
     return list(tokenize_nli(pairs, tokenizer, max_length=max_length, offsets=True))
 
-def _perturb(row: Mapping[str, Any], units: np.ndarray, order: np.ndarray, fraction: float, tokenizer: Any, replace: str, keep: bool = False) -> dict[str, list]:
+
+def _perturb(
+    row: Mapping[str, Any],
+    units: np.ndarray,
+    order: np.ndarray,
+    fraction: float,
+    tokenizer: Any,
+    replace: str,
+    keep: bool = False,
+) -> dict[str, list]:
     "The pair without its top units, or with nothing but them; the whole pair for fraction 0."
-    if fraction == 0: return _perturbed(row, np.zeros(len(units), bool), tokenizer, replace)
+    if fraction == 0:
+        return _perturbed(row, np.zeros(len(units), bool), tokenizer, replace)
     top = _kept(units, order, fraction)
     return _perturbed(row, (units >= 0) & ~top if keep else top, tokenizer, replace)
 
-def _probabilities_of(model: Any, tokenizer: Any, jobs: Sequence[dict], batch_size: int, progress: bool) -> np.ndarray:
+
+def _probabilities_of(
+    model: Any, tokenizer: Any, jobs: Sequence[dict], batch_size: int, progress: bool
+) -> np.ndarray:
     "Class probabilities [jobs,C] of tokenised pairs."
     from datasets import Dataset
-    return probabilities(predict(model, tokenizer, Dataset.from_list(list(jobs)), batch_size, progress=progress))
 
-def _faithfulness_result(probs: np.ndarray, n: int, n_random: int, fractions: Sequence[float], level: float, seed: int) -> dict[str, Any]:
+    return probabilities(
+        predict(
+            model, tokenizer, Dataset.from_list(list(jobs)), batch_size, progress=progress
+        )
+    )
+
+
+def _faithfulness_result(
+    probs: np.ndarray,
+    n: int,
+    n_random: int,
+    fractions: Sequence[float],
+    level: float,
+    seed: int,
+) -> dict[str, Any]:
     "Averages, random baselines and bootstrap intervals from the probabilities of all perturbed pairs."
     probs = probs.reshape(n, -1, probs.shape[1])
     predicted = probs[:, 0].argmax(1)
     p = np.take_along_axis(probs, predicted[:, None, None], axis=2)[..., 0]  # [n, jobs]
-    drop = (p[:, :1] - p[:, 1:]).reshape(n, 1 + n_random, 2, len(fractions))  # example, order, (without, only), fraction
+    drop = (p[:, :1] - p[:, 1:]).reshape(
+        n, 1 + n_random, 2, len(fractions)
+    )  # example, order, (without, only), fraction
     out: dict[str, Any] = {"n": n}
     weights = np.concatenate(list(resamples(n, 1000, seed=seed)))
     for i, (name, sign) in enumerate((("comprehensiveness", 1), ("sufficiency", -1))):
-        own, chance = drop[:, 0, i].mean(1), drop[:, 1:, i].mean((1, 2)) if n_random else np.full(n, np.nan)
-        out |= {name: float(own.mean()), f"{name}_random": float(chance.mean()) if n_random else None}
+        own = drop[:, 0, i].mean(1)
+        chance = drop[:, 1:, i].mean((1, 2)) if n_random else np.full(n, np.nan)
+        out |= {
+            name: float(own.mean()),
+            f"{name}_random": float(chance.mean()) if n_random else None,
+        }
         if n_random:
             gain = sign * (own - chance)
-            low, high = np.percentile(weights @ gain / n, [50 * (1 - level), 50 * (1 + level)])
-            out |= {f"{name}_gain": float(gain.mean()), f"{name}_gain_low": float(low), f"{name}_gain_high": float(high)}
-    curves = {"fraction": list(fractions)} | {f"{name}{suffix}": drop[:, part, i].mean((0, 1)) for i, name in enumerate(("comprehensiveness", "sufficiency"))
-                                              for suffix, part in (("", slice(0, 1)), ("_random", slice(1, None))) if n_random or not suffix}
+            low, high = np.percentile(
+                weights @ gain / n, [50 * (1 - level), 50 * (1 + level)]
+            )
+            out |= {
+                f"{name}_gain": float(gain.mean()),
+                f"{name}_gain_low": float(low),
+                f"{name}_gain_high": float(high),
+            }
+    curves = {"fraction": list(fractions)} | {
+        f"{name}{suffix}": drop[:, part, i].mean((0, 1))
+        for i, name in enumerate(("comprehensiveness", "sufficiency"))
+        for suffix, part in (("", slice(0, 1)), ("_random", slice(1, None)))
+        if n_random or not suffix
+    }
     return out | {"curves": pd.DataFrame(curves)}
 
 # %% ../nbs/api/06_evaluation.ipynb #fd06cb00
 def _planted(attribution: Any, spans: Sequence[Sequence[tuple[int, int]]]) -> np.ndarray:
     "Which units of an attribution overlap a planted span of their segment."
-    return np.array([any(a < end and start < b for a, b in spans[s]) if s in (0, 1) else False for (start, end), s in zip(attribution.offsets, attribution.segment)], dtype=bool)
+    return np.array(
+        [
+            any(a < end and start < b for a, b in spans[s]) if s in (0, 1) else False
+            for (start, end), s in zip(attribution.offsets, attribution.segment)
+        ],
+        dtype=bool,
+    )
+
 
 def attribution_recovery(
     attributions: Sequence[Any],  # of `vbig.attribution.attribute`, units tokens or words
     dataset: Any = None,  # rows with `artifact_spans_premise`, `artifact_spans_hypothesis`: lists of [start, end) characters, as `planted_nli` makes them
     *,
-    spans: Sequence[tuple] | None = None,  # instead of columns: a pair (premise spans, hypothesis spans) an example
+    spans: Sequence[tuple]
+    | None = None,  # instead of columns: a pair (premise spans, hypothesis spans) an example
     signed: bool = False,  # rank by the score itself instead of its size
     level: float = 0.95,  # coverage of bootstrap intervals over examples
     seed: int = 0,  # of the resampling
-) -> dict[str, Any]:  # auroc, mass (share of the size), mass_uniform (if spread evenly), each with _low and _high; n examples with both kinds of tokens
+) -> dict[
+    str, Any
+]:  # auroc, mass (share of the size), mass_uniform (if spread evenly), each with _low and _high; n examples with both kinds of tokens
     "How well attributions point to planted spans: AUROC a pair, and the share of attribution that lies on them."
-    if spans is None: spans = [tuple(row.get(f"artifact_spans_{side}") or [] for side in ("premise", "hypothesis")) for row in dataset]
-    if len(spans) != len(attributions): raise ValueError(f"{len(attributions)} attributions but {len(spans)} examples with spans")
+    if spans is None:
+        spans = [
+            tuple(
+                row.get(f"artifact_spans_{side}") or []
+                for side in ("premise", "hypothesis")
+            )
+            for row in dataset
+        ]
+    if len(spans) != len(attributions):
+        raise ValueError(
+            f"{len(attributions)} attributions but {len(spans)} examples with spans"
+        )
     rows = []
     for attribution, where in zip(attributions, spans):
-        scores, planted = np.asarray(attribution.scores, dtype=float), _planted(attribution, where)
-        if planted.all() or not planted.any(): continue
+        scores = np.asarray(attribution.scores, dtype=float)
+        planted = _planted(attribution, where)
+        if planted.all() or not planted.any():
+            continue
         size = np.abs(scores)
         ranked = scores if signed else size
-        rows.append((float(_auc(ranked, planted, np.ones((1, len(size))))[0]), size[planted].sum() / size.sum() if size.sum() else planted.mean(), planted.mean()))
+        rows.append(
+            (
+                float(_auc(ranked, planted, np.ones((1, len(size))))[0]),
+                size[planted].sum() / size.sum() if size.sum() else planted.mean(),
+                planted.mean(),
+            )
+        )
     names = ("auroc", "mass", "mass_uniform")
-    if not rows: return {"n": 0} | {n: None for n in names} | {f"{n}_undefined": "no example has planted and other tokens" for n in names}
-    values, weights = np.array(rows), np.concatenate(list(resamples(len(rows), 1000, seed=seed)))
-    ends = np.percentile(weights @ values / len(rows), [50 * (1 - level), 50 * (1 + level)], axis=0)
-    return {"n": len(rows)} | {k: float(v) for i, n in enumerate(names) for k, v in ((n, values[:, i].mean()), (f"{n}_low", ends[0, i]), (f"{n}_high", ends[1, i]))}
+    if not rows:
+        return (
+            {"n": 0}
+            | {n: None for n in names}
+            | {f"{n}_undefined": "no example has planted and other tokens" for n in names}
+        )
+    values = np.array(rows)
+    weights = np.concatenate(list(resamples(len(rows), 1000, seed=seed)))
+    ends = np.percentile(
+        weights @ values / len(rows), [50 * (1 - level), 50 * (1 + level)], axis=0
+    )
+    return {"n": len(rows)} | {
+        k: float(v)
+        for i, n in enumerate(names)
+        for k, v in (
+            (n, values[:, i].mean()),
+            (f"{n}_low", ends[0, i]),
+            (f"{n}_high", ends[1, i]),
+        )
+    }

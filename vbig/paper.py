@@ -23,7 +23,13 @@ from .attribution import TextAttribution, attribute, integrated_gradients
 from .data import LABELS, DataError, load_nli, provenance, replacing
 from .evaluation import challenge_report, example_values, over_seeds, probabilities
 from .regularizers import attribution_variance, normalized_variance, stopword_mass
-from .trainer import IGTrainingArguments, last_checkpoint, load_model, prepare_nli, preset
+from vbig.trainer import (
+    IGTrainingArguments,
+    last_checkpoint,
+    load_model,
+    prepare_nli,
+    preset,
+)
 
 # %% auto #0
 __all__ = ['RECIPES', 'HUB_SETS', 'DEFAULT_FLAGS', 'PAPER_PAIRS', 'CAD', 'SNLI_PAIRS', 'ig_settings', 'as_run', 'gradient_text',
@@ -32,12 +38,16 @@ __all__ = ['RECIPES', 'HUB_SETS', 'DEFAULT_FLAGS', 'PAPER_PAIRS', 'CAD', 'SNLI_P
 
 # %% ../nbs/paper/runs.ipynb #5343f61f
 _VARIANCE = dict(ig_mode="variance", lambda_reg=0.1, alpha_scale=10)
-_PAPER = {k: v for k, v in preset("paper").items() if k.startswith(("ig_", "lambda_", "alpha_"))}
+_PAPER = {
+    k: v for k, v in preset("paper").items() if k.startswith(("ig_", "lambda_", "alpha_"))
+}
 RECIPES = {
     "none": {},
     "variance": _VARIANCE,
     "strong": _VARIANCE | dict(lambda_reg=1),
-    "normalized_variance": dict(ig_mode="normalized_variance", lambda_reg=0.1, alpha_scale=1),
+    "normalized_variance": dict(
+        ig_mode="normalized_variance", lambda_reg=0.1, alpha_scale=1
+    ),
     "stopwords": dict(ig_mode="stopwords", lambda_reg=0.1, alpha_scale=1),
     "both": dict(ig_mode="both", lambda_reg=0.1, alpha_scale=10),
     "paper": _PAPER,
@@ -45,96 +55,204 @@ RECIPES = {
 }
 
 # %% ../nbs/paper/runs.ipynb #23b7ff08
-_DEFAULTS = {f.name: f.default for f in fields(IGTrainingArguments) if f.name.startswith(("ig_", "lambda_reg", "alpha_scale"))}
+_DEFAULTS = {
+    f.name: f.default
+    for f in fields(IGTrainingArguments)
+    if f.name.startswith(("ig_", "lambda_reg", "alpha_scale"))
+}
+
 
 def ig_settings(
-    settings: Mapping, # of a run, or the flags of a recipe
-) -> dict: # every argument of the penalty, by name
+    settings: Mapping,  # of a run, or the flags of a recipe
+) -> dict:  # every argument of the penalty, by name
     "The penalty's arguments, with the defaults of those that are not named."
     return {k: settings.get(k, v) for k, v in _DEFAULTS.items()}
 
+
 def as_run(
-    flags: Mapping, # of a recipe
-) -> dict: # every argument of the penalty, by name
+    flags: Mapping,  # of a recipe
+) -> dict:  # every argument of the penalty, by name
     "What a run with these flags would store of its penalty: defaults that depend on others are filled in."
     args = IGTrainingArguments("unused", use_cpu=True, **flags)
     return {k: getattr(args, k) for k in _DEFAULTS}
 
-_SAID = {"ig_mode", "ig_estimator", "ig_steps", "ig_fraction", "ig_attribution_nodes", "ig_gradient_nodes", "ig_every", "ig_momentum", "ig_tokens", "ig_method", "ig_stopwords"}
+
+_SAID = {
+    "ig_mode",
+    "ig_estimator",
+    "ig_steps",
+    "ig_fraction",
+    "ig_attribution_nodes",
+    "ig_gradient_nodes",
+    "ig_every",
+    "ig_momentum",
+    "ig_tokens",
+    "ig_method",
+    "ig_stopwords",
+}
+
 
 def gradient_text(
-    settings: Mapping, # of a run, or the flags of a recipe
-) -> str: # such as "sampled: 25 % of a batch, 2 + 1 nodes" (attribution + gradient nodes)
+    settings: Mapping,  # of a run, or the flags of a recipe
+) -> (
+    str
+):  # such as "sampled: 25 % of a batch, 2 + 1 nodes" (attribution + gradient nodes)
     "How the gradient of a run's penalty is computed, in a few words."
     s = ig_settings(settings)
-    if s["ig_mode"] == "none": return "no penalty"
-    how = {"sampled": f"{s['ig_fraction']:.0%} of a batch, {s['ig_attribution_nodes']} + {s['ig_gradient_nodes']} nodes".replace("%", " %"), "full": f"{s['ig_steps']} nodes of every pair"}
-    how = [how.get(s["ig_estimator"], how["full"] if s["ig_estimator"] == "embedding" else f"{s['ig_steps']} nodes")]
-    if s["ig_every"] > 1: how.append(f"every {s['ig_every']} steps")
-    if s.get("ig_momentum"): how.append(f"momentum {s['ig_momentum']:g}")
-    if s["ig_tokens"] != "content": how.append(f"{s['ig_tokens']} tokens")
-    more = [f"{k.removeprefix('ig_').replace('_', ' ')} {v}" for k, v in settings.items() if k.startswith("ig_") and k not in _SAID and v != _DEFAULTS.get(k)]
+    if s["ig_mode"] == "none":
+        return "no penalty"
+    how = {
+        "sampled": f"{s['ig_fraction']:.0%} of a batch, {s['ig_attribution_nodes']} + {s['ig_gradient_nodes']} nodes".replace(
+            "%", " %"
+        ),
+        "full": f"{s['ig_steps']} nodes of every pair",
+    }
+    how = [
+        how.get(
+            s["ig_estimator"],
+            how["full"] if s["ig_estimator"] == "embedding" else f"{s['ig_steps']} nodes",
+        )
+    ]
+    if s["ig_every"] > 1:
+        how.append(f"every {s['ig_every']} steps")
+    if s.get("ig_momentum"):
+        how.append(f"momentum {s['ig_momentum']:g}")
+    if s["ig_tokens"] != "content":
+        how.append(f"{s['ig_tokens']} tokens")
+    more = [
+        f"{k.removeprefix('ig_').replace('_', ' ')} {v}"
+        for k, v in settings.items()
+        if k.startswith("ig_") and k not in _SAID and v != _DEFAULTS.get(k)
+    ]
     return f"{s['ig_estimator']}: {', '.join([*how, *more])}"
 
 # %% ../nbs/paper/runs.ipynb #c973fb1b
-HUB_SETS = ("snli_dev=snli@validation", "snli_test=snli@test", "hans=hans@validation", "mnli_matched=mnli@validation_matched", "mnli_mismatched=mnli@validation_mismatched")
+HUB_SETS = (
+    "snli_dev=snli@validation",
+    "snli_test=snli@test",
+    "hans=hans@validation",
+    "mnli_matched=mnli@validation_matched",
+    "mnli_mismatched=mnli@validation_mismatched",
+)
+
 
 @dataclass
 class Study:
     "A set of runs: what to train, on what, and where results go."
+
     model: str = "google/electra-small-discriminator"  # encoder, as for `vbig train`
-    dataset: str = "snli"                      # training set
-    eval_sets: Sequence[str] = HUB_SETS        # name=source, or name=source@split
-    runs: Sequence[str] = ("none", "variance") # names of RECIPES
+    dataset: str = "snli"  # training set
+    eval_sets: Sequence[str] = HUB_SETS  # name=source, or name=source@split
+    runs: Sequence[str] = ("none", "variance")  # names of RECIPES
     seeds: Sequence[int] = (0, 1, 2)
-    output_dir: str = "paper-runs"             # small results
-    model_dir: str = "paper-models"            # models and checkpoints
-    max_challenge_samples: int | None = None   # so many pairs of each set that is not SNLI's
-    attributed: int = 256                      # pairs of the first set whose attributions are measured
-    jobs: int = 1                              # trainings at a time
-    stopwords: str = "nltk"                    # list for the stop-word penalties and statistics: nltk, sklearn or a file
-    flags: Sequence[str] = field(default=())   # more flags of `vbig train`
+    output_dir: str = "paper-runs"  # small results
+    model_dir: str = "paper-models"  # models and checkpoints
+    max_challenge_samples: int | None = (
+        None  # so many pairs of each set that is not SNLI's
+    )
+    attributed: int = 256  # pairs of the first set whose attributions are measured
+    jobs: int = 1  # trainings at a time
+    stopwords: str = (
+        "nltk"  # list for the stop-word penalties and statistics: nltk, sklearn or a file
+    )
+    flags: Sequence[str] = field(default=())  # more flags of `vbig train`
 
     def __post_init__(self):
-        if unknown := [r for r in self.runs if r not in RECIPES]: raise ValueError(f"no run is called {unknown[0]!r}: choose from {', '.join(RECIPES)}")
-        if bad := [s for s in self.eval_sets if "=" not in s]: raise ValueError(f"eval_sets {bad[0]!r}: write name=source or name=source@split, such as snli_dev=dev.jsonl")
-        if not self.seeds or not self.runs: raise ValueError("nothing to do: give at least one run and one seed")
+        if unknown := [r for r in self.runs if r not in RECIPES]:
+            raise ValueError(
+                f"no run is called {unknown[0]!r}: choose from {', '.join(RECIPES)}"
+            )
+        if bad := [s for s in self.eval_sets if "=" not in s]:
+            raise ValueError(
+                f"eval_sets {bad[0]!r}: write name=source or name=source@split, such as snli_dev=dev.jsonl"
+            )
+        if not self.seeds or not self.runs:
+            raise ValueError("nothing to do: give at least one run and one seed")
 
     def names(self):
         "Names of the runs, seed by seed, so that comparisons are complete early."
         return [f"{r}-s{s}" for s in self.seeds for r in self.runs]
 
-    def state(self, name: str) -> str: # "evaluated", "trained", "started" or "missing"
+    def state(self, name: str) -> str:  # "evaluated", "trained", "started" or "missing"
         "How far a run is."
-        model = Path(self.model_dir)/name
-        if (Path(self.output_dir)/name/"run.json").is_file(): return "evaluated"
-        if (model/"run.json").is_file(): return "trained"
+        model = Path(self.model_dir) / name
+        if (Path(self.output_dir) / name / "run.json").is_file():
+            return "evaluated"
+        if (model / "run.json").is_file():
+            return "trained"
         return "started" if last_checkpoint(model) else "missing"
 
 # %% ../nbs/paper/runs.ipynb #0f72d425
-DEFAULT_FLAGS = dict(per_device_train_batch_size=16, learning_rate=5e-5, num_train_epochs=3, logging_steps=25, save_strategy="steps", save_steps=500, save_total_limit=1)
+DEFAULT_FLAGS = dict(
+    per_device_train_batch_size=16,
+    learning_rate=5e-5,
+    num_train_epochs=3,
+    logging_steps=25,
+    save_strategy="steps",
+    save_steps=500,
+    save_total_limit=1,
+)
+
 
 def train_command(
-    study: Study, # says model and data
-    name: str,    # recipe-s<seed>
-) -> list[str]:   # words of the command, after `vbig train`
+    study: Study,  # says model and data
+    name: str,  # recipe-s<seed>
+) -> list[str]:  # words of the command, after `vbig train`
     "The command line of a run: the paper's settings, then the recipe, then the study's own flags, of which the last wins."
     recipe, seed = name.rsplit("-s", 1)
-    folder, settings = Path(study.model_dir)/name, DEFAULT_FLAGS | RECIPES[recipe]
-    words = ["--model", study.model, "--dataset", study.dataset, "--do_train", "--ig_stopwords", study.stopwords, *(w for k, v in settings.items() for w in (f"--{k}", str(v)))]
-    return [*words, *study.flags, "--seed", seed, "--output_dir", str(folder), *(["--resume_from_checkpoint", "true"] if last_checkpoint(folder) else [])]
+    folder = Path(study.model_dir) / name
+    settings = DEFAULT_FLAGS | RECIPES[recipe]
+    words = [
+        "--model",
+        study.model,
+        "--dataset",
+        study.dataset,
+        "--do_train",
+        "--ig_stopwords",
+        study.stopwords,
+        *(w for k, v in settings.items() for w in (f"--{k}", str(v))),
+    ]
+    return [
+        *words,
+        *study.flags,
+        "--seed",
+        seed,
+        "--output_dir",
+        str(folder),
+        *(["--resume_from_checkpoint", "true"] if last_checkpoint(folder) else []),
+    ]
+
 
 def _train(study, name):
     "Train one run in a process of its own; its output goes to a log file beside the model."
-    folder = Path(study.model_dir)/name
+    folder = Path(study.model_dir) / name
     folder.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // study.jobs))}
-    with open(folder/"train.log", "a", encoding="utf-8") as log:
-        done = subprocess.run([sys.executable, "-c", "import sys; from vbig.cli import main; sys.exit(main())", "train", *train_command(study, name)],
-                              stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment)
+    environment = os.environ | {
+        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // study.jobs))
+    }
+    with open(folder / "train.log", "a", encoding="utf-8") as log:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import sys; from vbig.cli import main; sys.exit(main())",
+                "train",
+                *train_command(study, name),
+            ],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+        )
     if done.returncode:
-        last = [line for line in (folder/"train.log").read_text(encoding="utf-8").splitlines() if line.strip()][-1]
-        raise RuntimeError(f"run {name} stopped with exit status {done.returncode}: {last} (all of it: {folder/'train.log'})")
+        last = [
+            line
+            for line in (folder / "train.log").read_text(encoding="utf-8").splitlines()
+            if line.strip()
+        ][-1]
+        raise RuntimeError(
+            f"run {name} stopped with exit status {done.returncode}: {last} (all of it: {folder / 'train.log'})"
+        )
 
 # %% ../nbs/paper/runs.ipynb #21282e0e
 def _sources(study):
@@ -144,298 +262,652 @@ def _sources(study):
         name, source = entry.split("=", 1)
         source, _, split = source.partition("@")
         data = load_nli(source, split=split or None)
-        if isinstance(data, dict): raise DataError(f"eval_sets {entry!r} has several splits: {', '.join(data)}", right=f"{name}={source}@{next(iter(data))}")
-        few = study.max_challenge_samples if not name.startswith(("snli", "cad")) else None
-        sets[name] = data if few is None or few >= len(data) else data.shuffle(seed=0).select(range(few))
+        if isinstance(data, dict):
+            raise DataError(
+                f"eval_sets {entry!r} has several splits: {', '.join(data)}",
+                right=f"{name}={source}@{next(iter(data))}",
+            )
+        few = (
+            study.max_challenge_samples if not name.startswith(("snli", "cad")) else None
+        )
+        sets[name] = (
+            data
+            if few is None or few >= len(data)
+            else data.shuffle(seed=0).select(range(few))
+        )
     return sets
+
 
 def _properties(predictions):
     "Numbers of each pair of a set that do not depend on a model."
-    values = {c: example_values(predictions, c).to_numpy() for c in ("premise_length", "hypothesis_length", "overlap")}
-    values |= dict(label=predictions["label"].to_numpy(np.int8), two_way=np.array([bool(predictions.get("two_way", pd.Series([False])).iloc[0])]))
-    if "heuristic" in predictions: values["heuristic"] = predictions["heuristic"].to_numpy(str)
-    return {k: v.astype(np.float16) if k == "overlap" else v.astype(np.int16) if v.dtype == np.int64 else v for k, v in values.items()}
+    values = {
+        c: example_values(predictions, c).to_numpy()
+        for c in ("premise_length", "hypothesis_length", "overlap")
+    }
+    values |= dict(
+        label=predictions["label"].to_numpy(np.int8),
+        two_way=np.array([bool(predictions.get("two_way", pd.Series([False])).iloc[0])]),
+    )
+    if "heuristic" in predictions:
+        values["heuristic"] = predictions["heuristic"].to_numpy(str)
+    return {
+        k: v.astype(np.float16)
+        if k == "overlap"
+        else v.astype(np.int16)
+        if v.dtype == np.int64
+        else v
+        for k, v in values.items()
+    }
+
 
 def _store(path, arrays):
     "Write arrays as an .npz file, atomically."
-    with replacing(path, "wb") as file: np.savez_compressed(file, **arrays)
+    with replacing(path, "wb") as file:
+        np.savez_compressed(file, **arrays)
 
 # %% ../nbs/paper/runs.ipynb #cf50ed8d
 PAPER_PAIRS = (
-    ("A woman is writing something on a post-it note which is hanging on a bulletin board with a lot of other post-it notes.", "The woman is writing a grocery list.", "neutral"),
-    ("A boy in red slides down an inflatable ride.", "A boy pierces a knife through an inflatable ride.", "contradiction"),
-    ("A lone, 2-3 year old blond child in a blue jacket is putting a small black plastic item in his mouth as he kneels on a waiting room couch pointed toward the back "
-     "while looking at something or someone not in the room.", "The child is blonde.", "entailment"),
+    (
+        "A woman is writing something on a post-it note which is hanging on a bulletin board with a lot of other post-it notes.",
+        "The woman is writing a grocery list.",
+        "neutral",
+    ),
+    (
+        "A boy in red slides down an inflatable ride.",
+        "A boy pierces a knife through an inflatable ride.",
+        "contradiction",
+    ),
+    (
+        "A lone, 2-3 year old blond child in a blue jacket is putting a small black plastic item in his mouth as he kneels on a waiting room couch pointed toward the back "
+        "while looking at something or someone not in the room.",
+        "The child is blonde.",
+        "entailment",
+    ),
 )
+
 
 def _shown(model, tokenizer):
     "Word attributions of the paper's pairs, for the gold label."
     premises, hypotheses, labels = map(list, zip(*PAPER_PAIRS))
-    return [a.to_dict() for a in attribute(model, tokenizer, premises, hypotheses, target="label", labels=labels, tolerance=0.01, progress=False)]
+    return [
+        a.to_dict()
+        for a in attribute(
+            model,
+            tokenizer,
+            premises,
+            hypotheses,
+            target="label",
+            labels=labels,
+            tolerance=0.01,
+            progress=False,
+        )
+    ]
 
 # %% ../nbs/paper/runs.ipynb #bb70a500
 def _numbers(a, labels, marks):
     "Statistics of a batch of attributions `a`: one number a pair for each; `marks` [B,T] is 1 on stop words."
-    scores, content, logits = a.scores, a.mask.to(a.scores), a.logits.float()
-    size, of_label = scores.abs(), logits.gather(1, labels[:, None])[:, 0]
-    others, below = logits.scatter(1, labels[:, None], -torch.inf).amax(1), (scores < 0) * content
+    scores = a.scores
+    content = a.mask.to(a.scores)
+    logits = a.logits.float()
+    size = scores.abs()
+    of_label = logits.gather(1, labels[:, None])[:, 0]
+    others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
+    below = (scores < 0) * content
     return dict(
-        variance=attribution_variance(scores, a.mask), normalized_variance=normalized_variance(scores, a.mask), stopword_mass=stopword_mass(scores, a.mask, stopword_mask=marks),
-        label_logit=of_label, margin=of_label - others, spread=logits.std(1), confidence=logits.softmax(1).amax(1), largest=size.amax(1) / size.sum(1).clamp(min=1e-12),
-        total=(size * content).sum(1), negative=below.sum(1) / content.sum(1).clamp(min=1),
-        negative_mass=(size * below).sum(1) / (size * content).sum(1).clamp(min=1e-12), tokens=a.mask.sum(1), gap=a.relative_delta, right=(logits.argmax(1) == labels))
+        variance=attribution_variance(scores, a.mask),
+        normalized_variance=normalized_variance(scores, a.mask),
+        stopword_mass=stopword_mass(scores, a.mask, stopword_mask=marks),
+        label_logit=of_label,
+        margin=of_label - others,
+        spread=logits.std(1),
+        confidence=logits.softmax(1).amax(1),
+        largest=size.amax(1) / size.sum(1).clamp(min=1e-12),
+        total=(size * content).sum(1),
+        negative=below.sum(1) / content.sum(1).clamp(min=1),
+        negative_mass=(size * below).sum(1) / (size * content).sum(1).clamp(min=1e-12),
+        tokens=a.mask.sum(1),
+        gap=a.relative_delta,
+        right=(logits.argmax(1) == labels),
+    )
+
 
 def attribution_statistics(
-    model,       # a sequence classifier
-    tokenizer,   # its tokenizer
-    data,        # premise, hypothesis, label
+    model,  # a sequence classifier
+    tokenizer,  # its tokenizer
+    data,  # premise, hypothesis, label
     *,
-    stopwords: str = "nltk", # list for the stop-word mass, as `ig_stopwords`
-    batch_size: int = 32,    # pairs at a time
+    stopwords: str = "nltk",  # list for the stop-word mass, as `ig_stopwords`
+    batch_size: int = 32,  # pairs at a time
 ) -> dict[str, np.ndarray]:  # one number a pair for each statistic
     "What the attributions of the label's logit look like, pair by pair."
-    coded, collate = prepare_nli(data, tokenizer, IGTrainingArguments("unused", ig_mode="both", ig_stopwords=stopwords, use_cpu=True))
-    columns = [c for c in coded.column_names if c in ("input_ids", "attention_mask", "token_type_ids", "special_tokens_mask", "labels", "label", "stopword_mask")]
-    coded, found = coded.select_columns(columns), []
+    coded, collate = prepare_nli(
+        data,
+        tokenizer,
+        IGTrainingArguments(
+            "unused", ig_mode="both", ig_stopwords=stopwords, use_cpu=True
+        ),
+    )
+    columns = [
+        c
+        for c in coded.column_names
+        if c
+        in (
+            "input_ids",
+            "attention_mask",
+            "token_type_ids",
+            "special_tokens_mask",
+            "labels",
+            "label",
+            "stopword_mask",
+        )
+    ]
+    coded = coded.select_columns(columns)
+    found = []
     for start in range(0, len(coded), batch_size):
-        batch = dict(collate([coded[i] for i in range(start, min(start + batch_size, len(coded)))]))
+        batch = dict(
+            collate([coded[i] for i in range(start, min(start + batch_size, len(coded)))])
+        )
         marks = batch.pop("stopword_mask")
         a = integrated_gradients(model, batch, "label", method="adaptive", n_steps=10)
         found.append(_numbers(a, batch["labels"], marks.to(a.scores)))
-    return {k: torch.cat([f[k] for f in found]).detach().float().numpy() for k in found[0]} if found else {}
+    return (
+        {k: torch.cat([f[k] for f in found]).detach().float().numpy() for k in found[0]}
+        if found
+        else {}
+    )
 
 # %% ../nbs/paper/runs.ipynb #42a0f427
-CAD = {"cad_revised": "cad_original"}  # revised set -> originals, when both are among the sets
+CAD = {
+    "cad_revised": "cad_original"
+}  # revised set -> originals, when both are among the sets
+
 
 def collect(
-    study: Study, # says which sets
-    name: str,    # recipe-s<seed>
-    sets: Mapping[str, object] | None = None, # name -> dataset; None: read here
-) -> dict: # what `run.json` holds
+    study: Study,  # says which sets
+    name: str,  # recipe-s<seed>
+    sets: Mapping[str, object] | None = None,  # name -> dataset; None: read here
+) -> dict:  # what `run.json` holds
     "Evaluate a trained run on every set and leave what the pages read."
-    model, tokenizer = load_model(str(Path(study.model_dir)/name))
-    model.to(torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu").eval()
-    sets, target = sets or _sources(study), Path(study.output_dir)/name
-    report = challenge_report(model, tokenizer, sets, pairs={r: o for r, o in CAD.items() if {r, o} <= sets.keys()}, progress=False)
-    _store(target/"logits.npz", {k: np.array(f["predicted_logits"].tolist(), np.float16) for k, f in report.predictions.items()})
+    model, tokenizer = load_model(str(Path(study.model_dir) / name))
+    model.to(
+        torch.accelerator.current_accelerator()
+        if torch.accelerator.is_available()
+        else "cpu"
+    ).eval()
+    sets = sets or _sources(study)
+    target = Path(study.output_dir) / name
+    report = challenge_report(
+        model,
+        tokenizer,
+        sets,
+        pairs={r: o for r, o in CAD.items() if {r, o} <= sets.keys()},
+        progress=False,
+    )
+    _store(
+        target / "logits.npz",
+        {
+            k: np.array(f["predicted_logits"].tolist(), np.float16)
+            for k, f in report.predictions.items()
+        },
+    )
     first = next(iter(sets.values()))
-    statistics = attribution_statistics(model, tokenizer, first.shuffle(seed=0).select(range(min(study.attributed, len(first)))), stopwords=study.stopwords)
-    _store(target/"attributions.npz", {k: v.astype(np.float32) for k, v in statistics.items()})
-    with replacing(target/"shown.json") as file: json.dump(_shown(model, tokenizer), file)
-    _same_sets(Path(study.output_dir)/"sets.npz", {f"{k}/{c}": v for k, f in report.predictions.items() for c, v in _properties(f).items()})
-    trained = json.loads((Path(study.model_dir)/name/"run.json").read_text(encoding="utf-8"))
+    statistics = attribution_statistics(
+        model,
+        tokenizer,
+        first.shuffle(seed=0).select(range(min(study.attributed, len(first)))),
+        stopwords=study.stopwords,
+    )
+    _store(
+        target / "attributions.npz",
+        {k: v.astype(np.float32) for k, v in statistics.items()},
+    )
+    with replacing(target / "shown.json") as file:
+        json.dump(_shown(model, tokenizer), file)
+    _same_sets(
+        Path(study.output_dir) / "sets.npz",
+        {
+            f"{k}/{c}": v
+            for k, f in report.predictions.items()
+            for c, v in _properties(f).items()
+        },
+    )
+    trained = json.loads(
+        (Path(study.model_dir) / name / "run.json").read_text(encoding="utf-8")
+    )
     keep = ("step", "epoch", "loss", "learning_rate", "grad_norm")
-    log = [{k: round(v, 6) for k, v in row.items() if k in keep or k.startswith(("ig_", "loss_"))} for row in trained["log_history"] if "loss" in row]
-    result = dict(name=name, settings={k: v for k, v in trained["settings"].items() if k != "dataset"}, pairs=trained["pairs"], steps=trained["steps"], seconds=trained["seconds"],
-                  log_history=log, metrics=report.metrics, consistency=report.consistency, slices=report.table.to_dict("records"), provenance=provenance() | {"training": trained["provenance"]})
-    with replacing(target/"run.json") as file: json.dump(result, file, indent=1, default=lambda v: v.tolist())
+    log = [
+        {
+            k: round(v, 6)
+            for k, v in row.items()
+            if k in keep or k.startswith(("ig_", "loss_"))
+        }
+        for row in trained["log_history"]
+        if "loss" in row
+    ]
+    result = dict(
+        name=name,
+        settings={k: v for k, v in trained["settings"].items() if k != "dataset"},
+        pairs=trained["pairs"],
+        steps=trained["steps"],
+        seconds=trained["seconds"],
+        log_history=log,
+        metrics=report.metrics,
+        consistency=report.consistency,
+        slices=report.table.to_dict("records"),
+        provenance=provenance() | {"training": trained["provenance"]},
+    )
+    with replacing(target / "run.json") as file:
+        json.dump(result, file, indent=1, default=lambda v: v.tolist())
     return result
+
 
 def _same_sets(path, arrays):
     "Write the sets' numbers once; refuse to mix runs on different sets."
-    if not path.is_file(): return _store(path, arrays)
+    if not path.is_file():
+        return _store(path, arrays)
     with np.load(path, allow_pickle=False) as there:
-        wrong = sorted(there.keys() ^ arrays.keys()) or [k for k, v in arrays.items() if not np.array_equal(there[k], v)]
-    if wrong: raise DataError(f"{path} describes other evaluation sets than these: {', '.join(wrong[:3])} differ", right="the same --eval_sets and --max_challenge_samples, or another --output_dir")
+        wrong = sorted(there.keys() ^ arrays.keys()) or [
+            k for k, v in arrays.items() if not np.array_equal(there[k], v)
+        ]
+    if wrong:
+        raise DataError(
+            f"{path} describes other evaluation sets than these: {', '.join(wrong[:3])} differ",
+            right="the same --eval_sets and --max_challenge_samples, or another --output_dir",
+        )
 
 # %% ../nbs/paper/runs.ipynb #415d08ca
 def make_runs(
-    study: Study, # what to make
+    study: Study,  # what to make
     *,
-    say=print,    # where progress goes
-) -> dict[str, str]: # name -> state after it
+    say=print,  # where progress goes
+) -> dict[str, str]:  # name -> state after it
     "Make what is missing of a study."
-    sets, failed = {}, {}
+    sets = {}
+    failed = {}
+
     def one(name):
         try:
             if study.state(name) in ("missing", "started"):
                 say(f"{name}: training")
                 _train(study, name)
-        except RuntimeError as error: failed[name] = str(error)
+        except RuntimeError as error:
+            failed[name] = str(error)
+
     with ThreadPoolExecutor(study.jobs) as pool:
         for name, _ in zip(study.names(), pool.map(one, study.names())):
-            if study.state(name) != "trained": continue
+            if study.state(name) != "trained":
+                continue
             say(f"{name}: evaluating")
-            if not sets: sets = _sources(study)
+            if not sets:
+                sets = _sources(study)
             collect(study, name, sets)
-    if failed: raise ValueError("; ".join(failed.values()))
+    if failed:
+        raise ValueError("; ".join(failed.values()))
     return {name: study.state(name) for name in study.names()}
 
 # %% ../nbs/paper/runs.ipynb #b25276e2
 class Run:
     "A finished run, read from its folder."
+
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
-        vars(self).update(json.loads((self.folder/"run.json").read_text(encoding="utf-8")))
+        vars(self).update(
+            json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        )
         self.recipe, seed = self.name.rsplit("-s", 1)
         self.seed = int(seed)
 
-    def predictions(self, name: str) -> pd.DataFrame: # label, predicted_label, predicted_scores, predicted_logits, lengths, overlap
+    def predictions(
+        self, name: str
+    ) -> (
+        pd.DataFrame
+    ):  # label, predicted_label, predicted_scores, predicted_logits, lengths, overlap
         "The run's predictions on one set."
-        with np.load(self.folder/"logits.npz", allow_pickle=False) as file: logits = file[name].astype(np.float64)
-        with np.load(self.folder.parent/"sets.npz", allow_pickle=False) as file: values = {k.split("/")[1]: file[k] for k in file.files if k.startswith(f"{name}/")}
-        two_way, scores = bool(values.pop("two_way")[0]), probabilities(logits)
+        with np.load(self.folder / "logits.npz", allow_pickle=False) as file:
+            logits = file[name].astype(np.float64)
+        with np.load(self.folder.parent / "sets.npz", allow_pickle=False) as file:
+            values = {
+                k.split("/")[1]: file[k] for k in file.files if k.startswith(f"{name}/")
+            }
+        two_way = bool(values.pop("two_way")[0])
+        scores = probabilities(logits)
         said = scores.argmax(1) if not two_way else (scores.argmax(1) != 0).astype(int)
-        frame = pd.DataFrame({k: v.astype(int) if k != "overlap" and v.dtype.kind == "i" else v.astype(float) if k == "overlap" else v for k, v in values.items()})
-        return frame.assign(length=frame["premise_length"] + frame["hypothesis_length"], predicted_label=said, predicted_scores=list(scores), predicted_logits=list(logits), two_way=two_way)
+        frame = pd.DataFrame(
+            {
+                k: v.astype(int)
+                if k != "overlap" and v.dtype.kind == "i"
+                else v.astype(float)
+                if k == "overlap"
+                else v
+                for k, v in values.items()
+            }
+        )
+        return frame.assign(
+            length=frame["premise_length"] + frame["hypothesis_length"],
+            predicted_label=said,
+            predicted_scores=list(scores),
+            predicted_logits=list(logits),
+            two_way=two_way,
+        )
 
-    def statistics(self) -> pd.DataFrame: # one row a pair, see `attribution_statistics`
+    def statistics(self) -> pd.DataFrame:  # one row a pair, see `attribution_statistics`
         "Attribution statistics of the run's model."
-        with np.load(self.folder/"attributions.npz", allow_pickle=False) as file: return pd.DataFrame({k: file[k] for k in file.files})
+        with np.load(self.folder / "attributions.npz", allow_pickle=False) as file:
+            return pd.DataFrame({k: file[k] for k in file.files})
 
     def shown(self) -> list[TextAttribution]:
         "Attributions of the paper's three pairs."
-        return [TextAttribution.from_dict(a) for a in json.loads((self.folder/"shown.json").read_text(encoding="utf-8"))]
+        return [
+            TextAttribution.from_dict(a)
+            for a in json.loads((self.folder / "shown.json").read_text(encoding="utf-8"))
+        ]
 
-    def __repr__(self): return f"Run({self.name})"
+    def __repr__(self):
+        return f"Run({self.name})"
+
 
 def read_runs(
-    folder: str | Path, # a study's output_dir
-) -> dict[str, list[Run]]: # recipe -> runs by seed, recipes in the order of RECIPES
+    folder: str | Path,  # a study's output_dir
+) -> dict[str, list[Run]]:  # recipe -> runs by seed, recipes in the order of RECIPES
     "All finished runs of a study."
     found = [Run(p.parent) for p in sorted(Path(folder).glob("*/run.json"))]
-    if not found: raise DataError(f"{folder} has no finished run", right="a folder that `vbig paper --output_dir` wrote")
-    return {r: sorted((run for run in found if run.recipe == r), key=lambda run: run.seed) for r in RECIPES if any(run.recipe == r for run in found)}
+    if not found:
+        raise DataError(
+            f"{folder} has no finished run",
+            right="a folder that `vbig paper --output_dir` wrote",
+        )
+    return {
+        r: sorted((run for run in found if run.recipe == r), key=lambda run: run.seed)
+        for r in RECIPES
+        if any(run.recipe == r for run in found)
+    }
 
 # %% ../nbs/paper/runs.ipynb #69e40452
 def paired(
-    runs: Mapping[str, list[Run]], # of `read_runs`
-    value,                         # Run -> number
+    runs: Mapping[str, list[Run]],  # of `read_runs`
+    value,  # Run -> number
     recipes: Sequence[str] = ("none", "variance"),
-) -> dict: # baseline, penalised, difference, low, high, p (None with one seed), seeds
+) -> dict:  # baseline, penalised, difference, low, high, p (None with one seed), seeds
     "A number of two recipes over the seeds that both have, and its paired difference with a 95 % t interval."
     first, second = ({r.seed: r for r in runs[k]} for k in recipes)
     seeds = sorted(first.keys() & second.keys())
-    if not seeds: raise DataError(f"{recipes[0]} and {recipes[1]} have no seed in common", right="the same --seeds for both")
-    table = over_seeds({"a": [value(first[s]) for s in seeds], "b": [value(second[s]) for s in seeds]}).set_index("method")
+    if not seeds:
+        raise DataError(
+            f"{recipes[0]} and {recipes[1]} have no seed in common",
+            right="the same --seeds for both",
+        )
+    table = over_seeds(
+        {"a": [value(first[s]) for s in seeds], "b": [value(second[s]) for s in seeds]}
+    ).set_index("method")
     d = table.loc["b"]
-    return dict(baseline=table.loc["a", "mean"], penalised=d["mean"], difference=d["difference"], low=d["difference_low"], high=d["difference_high"], p=d["p"], seeds=seeds)
+    return dict(
+        baseline=table.loc["a", "mean"],
+        penalised=d["mean"],
+        difference=d["difference"],
+        low=d["difference_low"],
+        high=d["difference_high"],
+        p=d["p"],
+        seeds=seeds,
+    )
+
 
 def signed(
-    x: float,        # a number
-    digits: int = 2, # after the point
-) -> str: # with its sign; zero has none
+    x: float,  # a number
+    digits: int = 2,  # after the point
+) -> str:  # with its sign; zero has none
     "A difference as text."
     text = f"{x:+.{digits}f}"
     return text if float(text) else text[1:]
 
+
 def difference_text(
-    found: Mapping,    # of `paired`
-    digits: int = 2,   # after the point
+    found: Mapping,  # of `paired`
+    digits: int = 2,  # after the point
     scale: float = 1,  # 100 for points
-) -> str: # "+0.05 [-0.62, +0.52]"
+) -> str:  # "+0.05 [-0.62, +0.52]"
     "A difference with its interval as text, on one line."
-    d, low, high = (None if found[k] is None else signed(scale * found[k], digits) for k in ("difference", "low", "high"))
-    return f"{d} [{low},\N{NO-BREAK SPACE}{high}]".replace(" ", "\N{NO-BREAK SPACE}") if low else f"{d} (one seed)"
+    d, low, high = (
+        None if found[k] is None else signed(scale * found[k], digits)
+        for k in ("difference", "low", "high")
+    )
+    return (
+        f"{d} [{low},\N{NO-BREAK SPACE}{high}]".replace(" ", "\N{NO-BREAK SPACE}")
+        if low
+        else f"{d} (one seed)"
+    )
+
 
 def told(
-    found: Mapping, # of `paired`
-    down: str = "falls", up: str = "rises", unknown: str = "cannot be told",
-) -> str: # one of the three
+    found: Mapping,  # of `paired`
+    down: str = "falls",
+    up: str = "rises",
+    unknown: str = "cannot be told",
+) -> str:  # one of the three
     "What the interval says of the direction."
-    if found["low"] is None or found["low"] <= 0 <= found["high"]: return unknown
+    if found["low"] is None or found["low"] <= 0 <= found["high"]:
+        return unknown
     return down if found["high"] < 0 else up
 
 # %% ../nbs/paper/runs.ipynb #1e84c41f
 def _named(recipe, runs):
     seeds = [r.seed for r in runs]
-    return f"{recipe} ({len(seeds)} seeds)" if len(seeds) > 1 else f"{recipe} (seed {seeds[0]})"
+    return (
+        f"{recipe} ({len(seeds)} seeds)"
+        if len(seeds) > 1
+        else f"{recipe} (seed {seeds[0]})"
+    )
+
 
 def by_seeds(
-    runs: Mapping[str, list[Run]], # of `read_runs`
-) -> dict[str, list[Run]]: # "variance (3 seeds)" -> its runs
+    runs: Mapping[str, list[Run]],  # of `read_runs`
+) -> dict[str, list[Run]]:  # "variance (3 seeds)" -> its runs
     "Runs by recipe and seeds; before the recipes that lack seeds of the baseline, the baseline of the seeds that they have."
     every = [r.seed for r in runs["none"]]
     whole = {_named(k, v): v for k, v in runs.items() if [r.seed for r in v] == every}
     part = {}
     for recipe, found in runs.items():
-        if [r.seed for r in found] == every: continue
-        if same := [r for r in runs["none"] if r.seed in {f.seed for f in found}]: part.setdefault(_named("none", same), same)
+        if [r.seed for r in found] == every:
+            continue
+        if same := [r for r in runs["none"] if r.seed in {f.seed for f in found}]:
+            part.setdefault(_named("none", same), same)
         part[_named(recipe, found)] = found
     return whole | part
 
 # %% ../nbs/paper/runs.ipynb #abefa6b8
 SNLI_PAIRS = 549_367  # of the training split with a label
 
+
 def setting_text(
-    runs: Mapping[str, list[Run]], # of `read_runs`
-) -> str: # Markdown
+    runs: Mapping[str, list[Run]],  # of `read_runs`
+) -> str:  # Markdown
     "What differs between these runs and the paper."
-    base, names = runs["none"][0], {"minilm": "MiniLM-L6", "google/electra-small-discriminator": "ELECTRA-small"}
-    s = dict(learning_rate=5e-5, per_device_train_batch_size=8, num_train_epochs=3) | base.settings
-    epochs, rate = f"{s['num_train_epochs']:g} epoch" + ("s" if s["num_train_epochs"] != 1 else ""), f"{s['learning_rate']:.0e}".replace("e-0", "e-")
-    return (f"**What differs from the paper.** The encoder is {names.get(s['model'], s['model'])}, and the paper's is ELECTRA-small. It learns from {base.pairs:,} of SNLI's {SNLI_PAIRS:,} training pairs (1 in {SNLI_PAIRS / base.pairs:.0f}), "
-            f"for {epochs} at a learning rate of {rate} in batches of {s['per_device_train_batch_size']}; the paper has 5e-5, 16 and early stopping. {_gradient_sentences(runs)} "
-            "So levels differ, and only differences between the models can be compared with the paper's. The [runs page](runs.ipynb) lists the recipes and has the command for the paper's own setting.")
+    base = runs["none"][0]
+    names = {"minilm": "MiniLM-L6", "google/electra-small-discriminator": "ELECTRA-small"}
+    s = (
+        dict(learning_rate=5e-5, per_device_train_batch_size=8, num_train_epochs=3)
+        | base.settings
+    )
+    epochs = f"{s['num_train_epochs']:g} epoch" + (
+        "s" if s["num_train_epochs"] != 1 else ""
+    )
+    rate = f"{s['learning_rate']:.0e}".replace("e-0", "e-")
+    return (
+        f"**What differs from the paper.** The encoder is {names.get(s['model'], s['model'])}, and the paper's is ELECTRA-small. It learns from {base.pairs:,} of SNLI's {SNLI_PAIRS:,} training pairs (1 in {SNLI_PAIRS / base.pairs:.0f}), "
+        f"for {epochs} at a learning rate of {rate} in batches of {s['per_device_train_batch_size']}; the paper has 5e-5, 16 and early stopping. {_gradient_sentences(runs)} "
+        "So levels differ, and only differences between the models can be compared with the paper's. The [runs page](runs.ipynb) lists the recipes and has the command for the paper's own setting."
+    )
+
 
 def _gradient_sentences(runs):
     "How the gradient of `variance` is computed, and how the paper says it is."
     there = runs.get("variance") or next((v for k, v in runs.items() if k != "none"), [])
-    ways, paper = {gradient_text(r.settings): ig_settings(r.settings) for r in there}, "the paper's formula has ten nodes of every pair, over all tokens."
-    if not ways: return f"No penalised run is there; {paper}"
-    if any(s["ig_estimator"] != "sampled" for s in ways.values()): return f"The penalty's gradient is computed so: {'; '.join(ways)}; {paper}"
-    said = "; or ".join(f"{s['ig_fraction']:.0%} of the pairs of each batch".replace("%", " %") + f", with {_count(s['ig_attribution_nodes'], 'attribution node')} and, on average, {_count(s['ig_gradient_nodes'], 'gradient node')} on the path of each, over " + ("[content tokens](../api/02_attribution.ipynb) (no padding, no special ones)" if s["ig_tokens"] == "content" else f"{s['ig_tokens']} tokens") for s in ways.values())
-    return (f"The penalty's gradient is estimated ([`sampled`](../api/04_penalty.ipynb)) from {said}; {paper} The estimate of a step is noisy and, given the attributions, unbiased{_momentum(ways.values())}; "
-            "[speed and memory](../guarantees/speed_and_memory.ipynb) measures how far from the exact gradient it trains.")
+    ways = {gradient_text(r.settings): ig_settings(r.settings) for r in there}
+    paper = "the paper's formula has ten nodes of every pair, over all tokens."
+    if not ways:
+        return f"No penalised run is there; {paper}"
+    if any(s["ig_estimator"] != "sampled" for s in ways.values()):
+        return f"The penalty's gradient is computed so: {'; '.join(ways)}; {paper}"
+    said = "; or ".join(
+        f"{s['ig_fraction']:.0%} of the pairs of each batch".replace("%", " %")
+        + f", with {_count(s['ig_attribution_nodes'], 'attribution node')} and, on average, {_count(s['ig_gradient_nodes'], 'gradient node')} on the path of each, over "
+        + (
+            "[content tokens](../api/02_attribution.ipynb) (no padding, no special ones)"
+            if s["ig_tokens"] == "content"
+            else f"{s['ig_tokens']} tokens"
+        )
+        for s in ways.values()
+    )
+    return (
+        f"The penalty's gradient is estimated ([`sampled`](../api/04_penalty.ipynb)) from {said}; {paper} The estimate of a step is noisy and, given the attributions, unbiased{_momentum(ways.values())}; "
+        "[speed and memory](../guarantees/speed_and_memory.ipynb) measures how far from the exact gradient it trains."
+    )
+
 
 def _momentum(ways):
     "What a running mean does, where there is one."
     means = sorted({s["ig_momentum"] for s in ways if s.get("ig_momentum")})
-    return f", and a running mean over steps (momentum {', '.join(f'{m:g}' for m in means)}) averages noise out" if means else ""
+    return (
+        f", and a running mean over steps (momentum {', '.join(f'{m:g}' for m in means)}) averages noise out"
+        if means
+        else ""
+    )
 
-def _count(n, what): return f"{n} {what}" + ("s" if n != 1 else "")
+
+def _count(n, what):
+    return f"{n} {what}" + ("s" if n != 1 else "")
+
 
 def intervals_text(
-    runs: Mapping[str, list[Run]], # of `read_runs`
-) -> str: # Markdown
+    runs: Mapping[str, list[Run]],  # of `read_runs`
+) -> str:  # Markdown
     "What an interval over seeds is."
     n = len(paired(runs, lambda r: 0)["seeds"])
-    if n < 2: return "With one seed in common there is no interval over seeds."
-    return (f"Intervals over seeds are 95 % Student t intervals from {n} seeds ({n - 1} degree{'s' if n > 2 else ''} of freedom). The test pairs are taken as they are: an interval says what other seeds would give on these pairs. Intervals are not corrected for the number of comparisons.")
+    if n < 2:
+        return "With one seed in common there is no interval over seeds."
+    return f"Intervals over seeds are 95 % Student t intervals from {n} seeds ({n - 1} degree{'s' if n > 2 else ''} of freedom). The test pairs are taken as they are: an interval says what other seeds would give on these pairs. Intervals are not corrected for the number of comparisons."
 
 # %% ../nbs/paper/runs.ipynb #4d68ae40
-_MEASURED = {(4, 1, 0.25, 1, 0.9): "sampled", (4, 1, 0.25, 2, 0.9): "sampled, every 2nd step", (4, 1, 0.25, 1, 0): "sampled, no momentum",
-             (2, 1, 0.25, 1, 0): "sampled, 2 attribution nodes, no momentum"}
+_MEASURED = {
+    (4, 1, 0.25, 1, 0.9): "sampled",
+    (4, 1, 0.25, 2, 0.9): "sampled, every 2nd step",
+    (4, 1, 0.25, 1, 0): "sampled, no momentum",
+    (2, 1, 0.25, 1, 0): "sampled, 2 attribution nodes, no momentum",
+}
+
 
 def step_cost(
-    measured: Mapping, # what `speed_and_memory.json` holds
-    settings: Mapping, # of a run, see `as_run`
+    measured: Mapping,  # what `speed_and_memory.json` holds
+    settings: Mapping,  # of a run, see `as_run`
     model: str = "MiniLM-L6",
-) -> float | None: # the plain step included; None: not measured
+) -> float | None:  # the plain step included; None: not measured
     "Plain steps that a step with a recipe's penalty takes."
-    s, found = ig_settings(settings), measured["models"][model]
-    if s["ig_mode"] == "none": return 1.0
-    if s["ig_estimator"] == "full": return 1 + found["ratio"]["full"] if s["ig_steps"] == 10 else None
-    how = (s["ig_attribution_nodes"], s["ig_gradient_nodes"], s["ig_fraction"], s["ig_every"], s.get("ig_momentum") or 0)
-    if s["ig_estimator"] != "sampled" or how not in _MEASURED: return None
-    if _MEASURED[how] in found["ratio"]: return 1 + found["ratio"][_MEASURED[how]]
-    whole = [v["ratio"] for k, v in measured.items() if k.startswith("end, ") and k.endswith(f", {_MEASURED[how]}")] if model == "MiniLM-L6" else []
+    s = ig_settings(settings)
+    found = measured["models"][model]
+    if s["ig_mode"] == "none":
+        return 1.0
+    if s["ig_estimator"] == "full":
+        return 1 + found["ratio"]["full"] if s["ig_steps"] == 10 else None
+    how = (
+        s["ig_attribution_nodes"],
+        s["ig_gradient_nodes"],
+        s["ig_fraction"],
+        s["ig_every"],
+        s.get("ig_momentum") or 0,
+    )
+    if s["ig_estimator"] != "sampled" or how not in _MEASURED:
+        return None
+    if _MEASURED[how] in found["ratio"]:
+        return 1 + found["ratio"][_MEASURED[how]]
+    whole = (
+        [
+            v["ratio"]
+            for k, v in measured.items()
+            if k.startswith("end, ") and k.endswith(f", {_MEASURED[how]}")
+        ]
+        if model == "MiniLM-L6"
+        else []
+    )
     return float(np.mean(whole)) if whole else None
 
 # %% ../nbs/paper/runs.ipynb #4d3fcea9
 def _parser():
-    parser = argparse.ArgumentParser("vbig paper", allow_abbrev=False, description="Make the runs of the paper: train every recipe with every seed, evaluate it, keep small results. "
-                                     "What is there is not made again; any other flag goes to `vbig train`.")
-    parser.add_argument("--model", default="google/electra-small-discriminator", help="encoder (default: %(default)s, the paper's)")
-    parser.add_argument("--dataset", default="snli", help="training set: a name, hub id or path (default: %(default)s)")
-    parser.add_argument("--eval_sets", nargs="+", default=HUB_SETS, metavar="NAME=SOURCE[@SPLIT]", help="sets to evaluate on (default: SNLI, HANS and MNLI from the hub)")
-    parser.add_argument("--runs", nargs="+", default=["none", "variance"], metavar="RUN", help=f"what to train: {', '.join(RECIPES)} (default: none variance)")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="(default: 0 1 2)")
-    parser.add_argument("--output_dir", default="paper-runs", help="small results (default: %(default)s)")
-    parser.add_argument("--model_dir", default="paper-models", help="models and checkpoints (default: %(default)s)")
-    parser.add_argument("--max_challenge_samples", type=int, help="use so many pairs of each set whose name does not begin with snli or cad (default: all)")
-    parser.add_argument("--attributed", type=int, default=256, help="pairs whose attributions are measured (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time (default: %(default)s)")
-    parser.add_argument("--stopwords", default="nltk", help="stop-word list: nltk, sklearn, or a file (default: %(default)s)")
-    parser.add_argument("--list", action="store_true", help="only say how far each run is")
+    parser = argparse.ArgumentParser(
+        "vbig paper",
+        allow_abbrev=False,
+        description="Make the runs of the paper: train every recipe with every seed, evaluate it, keep small results. "
+        "What is there is not made again; any other flag goes to `vbig train`.",
+    )
+    parser.add_argument(
+        "--model",
+        default="google/electra-small-discriminator",
+        help="encoder (default: %(default)s, the paper's)",
+    )
+    parser.add_argument(
+        "--dataset",
+        default="snli",
+        help="training set: a name, hub id or path (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--eval_sets",
+        nargs="+",
+        default=HUB_SETS,
+        metavar="NAME=SOURCE[@SPLIT]",
+        help="sets to evaluate on (default: SNLI, HANS and MNLI from the hub)",
+    )
+    parser.add_argument(
+        "--runs",
+        nargs="+",
+        default=["none", "variance"],
+        metavar="RUN",
+        help=f"what to train: {', '.join(RECIPES)} (default: none variance)",
+    )
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[0, 1, 2], help="(default: 0 1 2)"
+    )
+    parser.add_argument(
+        "--output_dir", default="paper-runs", help="small results (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--model_dir",
+        default="paper-models",
+        help="models and checkpoints (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max_challenge_samples",
+        type=int,
+        help="use so many pairs of each set whose name does not begin with snli or cad (default: all)",
+    )
+    parser.add_argument(
+        "--attributed",
+        type=int,
+        default=256,
+        help="pairs whose attributions are measured (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="trainings at a time (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--stopwords",
+        default="nltk",
+        help="stop-word list: nltk, sklearn, or a file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="only say how far each run is"
+    )
     return parser
 
+
 def main(
-    argv: Sequence[str] | None = None, # words after `vbig paper`
+    argv: Sequence[str] | None = None,  # words after `vbig paper`
 ) -> None:
     "`vbig paper`."
     known, rest = _parser().parse_known_args(argv)
     only_list = vars(known).pop("list")
     study = Study(**vars(known), flags=rest)
-    states = {name: study.state(name) for name in study.names()} if only_list else make_runs(study)
-    for name, state in states.items(): print(f"{name:<24} {state}", flush=True)
+    states = (
+        {name: study.state(name) for name in study.names()}
+        if only_list
+        else make_runs(study)
+    )
+    for name, state in states.items():
+        print(f"{name:<24} {state}", flush=True)

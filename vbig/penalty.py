@@ -13,8 +13,22 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .attribution import (_frozen, _rows, _take, _token_budget, _tokens, _unwrapped, baseline_embeddings, content_mask, deterministic, double_backward,
-                              embed, forward_from_embeddings, path_nodes, resolve_target)
+from vbig.attribution import (
+    _frozen,
+    _rows,
+    _take,
+    _token_budget,
+    _tokens,
+    _unwrapped,
+    baseline_embeddings,
+    content_mask,
+    deterministic,
+    double_backward,
+    embed,
+    forward_from_embeddings,
+    path_nodes,
+    resolve_target,
+)
 from .regularizers import Penalty, _context
 
 # %% auto #0
@@ -24,49 +38,79 @@ __all__ = ['PenaltyResult', 'PenaltyError', 'Draws', 'draw', 'penalty_gradient',
 @dataclass
 class PenaltyResult:
     "What `penalty_gradient` found: R regularised examples (all B, or the sampled ones), T tokens."
-    value: torch.Tensor        # scalar, lambda * tanh(alpha * statistic)
-    statistic: torch.Tensor    # scalar, mean of the regularizer, or what `reduce_mean` made of it: the point at which the slope of tanh was taken
+
+    value: torch.Tensor  # scalar, lambda * tanh(alpha * statistic)
+    statistic: torch.Tensor  # scalar, mean of the regularizer, or what `reduce_mean` made of it: the point at which the slope of tanh was taken
     per_example: torch.Tensor  # [R], the regularizer's value for each example
-    scores: torch.Tensor       # [R,T], attributions
-    mask: torch.Tensor         # [R,T], tokens that counted
-    delta: torch.Tensor        # [R], completeness gap f(x) - f(x') - sum of scores; of a random estimate for "sampled"; NaN where it was not asked for
-    rows: torch.Tensor         # [R], rows of the batch that were regularised
-    derivative: str            # how the gradient was taken: "central", "double", "mixed" (some examples each) or "embedding"
+    scores: torch.Tensor  # [R,T], attributions
+    mask: torch.Tensor  # [R,T], tokens that counted
+    delta: torch.Tensor  # [R], completeness gap f(x) - f(x') - sum of scores; of a random estimate for "sampled"; NaN where it was not asked for
+    rows: torch.Tensor  # [R], rows of the batch that were regularised
+    derivative: str  # how the gradient was taken: "central", "double", "mixed" (some examples each) or "embedding"
 
 # %% ../nbs/api/04_penalty.ipynb #09640c05
 class PenaltyError(FloatingPointError):
     "A penalty or gradient that is not finite; no step may be taken with what is in `.grad`."
+
     def __init__(
         self,
         message: str,
-        positions: list[int] = (),             # rows of the batch that are to blame
-        result: PenaltyResult | None = None,   # what was found up to then
+        positions: list[int] = (),  # rows of the batch that are to blame
+        result: PenaltyResult | None = None,  # what was found up to then
     ):
         super().__init__(message)
-        self.positions, self.result = list(positions), result
+        self.positions = list(positions)
+        self.result = result
 
 # %% ../nbs/api/04_penalty.ipynb #039f2e03
 def _raise(what, bad, rows, result, hint):
     "Raise PenaltyError for the examples where `bad` [R] is true."
     positions = rows[bad.cpu().nonzero().flatten()].tolist()
-    where = f"rows {positions} of the batch" if positions else "none of this process's rows, so those of another process"
-    raise PenaltyError(f"{what} is not finite; to blame: {where}. {hint}", positions, result)
+    where = (
+        f"rows {positions} of the batch"
+        if positions
+        else "none of this process's rows, so those of another process"
+    )
+    raise PenaltyError(
+        f"{what} is not finite; to blame: {where}. {hint}", positions, result
+    )
 
 # %% ../nbs/api/04_penalty.ipynb #4acd741a
 _PASS = 1024  # tokens (rows x length) in one pass on a CPU
 
+
 class _TrainingPath:
     "The path of each of B examples, and points beside it."
+
     def __init__(self, model, inputs, target, baseline, internal_batch_size=None):
-        self.model, self.inputs, self.baseline, self.limit = model, inputs, baseline, internal_batch_size
-        if internal_batch_size is not None and internal_batch_size < 1: raise ValueError(f"internal_batch_size must be at least 1, not {internal_batch_size}")
-        with torch.no_grad(): self.ends = self.embedded()
-        (self.size, self.width), self.device = self.ends[1].shape[:2], self.ends[1].device
-        self.every, attention = torch.arange(self.size), inputs.get("attention_mask")
+        self.model = model
+        self.inputs = inputs
+        self.baseline = baseline
+        self.limit = internal_batch_size
+        if internal_batch_size is not None and internal_batch_size < 1:
+            raise ValueError(
+                f"internal_batch_size must be at least 1, not {internal_batch_size}"
+            )
+        with torch.no_grad():
+            self.ends = self.embedded()
+        (self.size, self.width) = self.ends[1].shape[:2]
+        self.device = self.ends[1].device
+        self.every = torch.arange(self.size)
+        attention = inputs.get("attention_mask")
         places = torch.arange(1, self.width + 1, device=self.device)
-        self.lengths = (attention.bool() * places).amax(1).clamp(min=1).cpu() if attention is not None and attention.ndim == 2 else torch.full((self.size,), self.width)
-        self.budget = _PASS if self.device.type == "cpu" else _token_budget(model, self.width, self.device)
-        self.room = self.budget if self.device.type == "cpu" else self.budget // 2   # tokens in a graph that is differentiated twice: it holds more
+        self.lengths = (
+            (attention.bool() * places).amax(1).clamp(min=1).cpu()
+            if attention is not None and attention.ndim == 2
+            else torch.full((self.size,), self.width)
+        )
+        self.budget = (
+            _PASS
+            if self.device.type == "cpu"
+            else _token_budget(model, self.width, self.device)
+        )
+        self.room = (
+            self.budget if self.device.type == "cpu" else self.budget // 2
+        )  # tokens in a graph that is differentiated twice: it holds more
         self.target = self._resolve(target)
 
     def embedded(self):
@@ -77,58 +121,102 @@ class _TrainingPath:
 
     def leaves(self):
         "`embedded` with its graph, and the same as leaves of graphs to come."
-        with torch.enable_grad(): ends = self.embedded()
+        with torch.enable_grad():
+            ends = self.embedded()
         return ends, [e.detach().requires_grad_(e.requires_grad) for e in ends]
 
     def _resolve(self, target):
         "The scalar attributed; a forward pass at the input is spared where the configuration tells the number of classes."
-        classes = getattr(getattr(_unwrapped(self.model), "config", None), "num_labels", None)
-        if callable(target) or (classes and not (isinstance(target, str) and target == "predicted")):
-            return resolve_target(target, self.inputs, None if callable(target) else torch.empty(self.size, classes, device=self.device))
-        with torch.no_grad(): return resolve_target(target, self.inputs, forward_from_embeddings(self.model, self.inputs, sum(self.ends)))
+        classes = getattr(
+            getattr(_unwrapped(self.model), "config", None), "num_labels", None
+        )
+        if callable(target) or (
+            classes and not (isinstance(target, str) and target == "predicted")
+        ):
+            return resolve_target(
+                target,
+                self.inputs,
+                None
+                if callable(target)
+                else torch.empty(self.size, classes, device=self.device),
+            )
+        with torch.no_grad():
+            return resolve_target(
+                target,
+                self.inputs,
+                forward_from_embeddings(self.model, self.inputs, sum(self.ends)),
+            )
 
 # %% ../nbs/api/04_penalty.ipynb #fc0f6905
 def _passes(path, rows, alphas, ends=None, tilt=None):
     "f at nodes `alphas` [N] of examples `rows` [N], with `tilt` [B,T] at both neighbours: (which of the N, points, f) of each pass."
-    copies, (start, step) = 1 if tilt is None else 2, ends or path.ends
+    copies = 1 if tilt is None else 2
+    (start, step) = ends or path.ends
     order = torch.argsort(path.lengths[rows], stable=True)
     lengths = path.lengths[rows][order]
     while len(order):
         fits = copies * torch.arange(1, len(order) + 1) * lengths <= path.budget
         count = max(1, path.limit // copies if path.limit else int(fits.sum()))
-        at, width = order[:count], int(lengths[:count][-1])
-        order, lengths, here = order[count:], lengths[count:], rows[at].to(path.device)
+        at = order[:count]
+        width = int(lengths[:count][-1])
+        order = order[count:]
+        lengths = lengths[count:]
+        here = rows[at].to(path.device)
         share = alphas[at].to(path.device, step.dtype)[:, None]
-        if tilt is not None: share = torch.cat([share + tilt[here, :width], share - tilt[here, :width]])
+        if tilt is not None:
+            share = torch.cat([share + tilt[here, :width], share - tilt[here, :width]])
         here = here.repeat(copies)
         points = _rows(start, here, width) + share[:, :, None] * _rows(step, here, width)
-        if torch.is_grad_enabled() and not points.requires_grad: points.requires_grad_()
-        yield at, points, path.target(forward_from_embeddings(path.model, _take(path.inputs, here, width), points), rows[at].repeat(copies))
+        if torch.is_grad_enabled() and not points.requires_grad:
+            points.requires_grad_()
+        yield (
+            at,
+            points,
+            path.target(
+                forward_from_embeddings(
+                    path.model, _take(path.inputs, here, width), points
+                ),
+                rows[at].repeat(copies),
+            ),
+        )
 
 # %% ../nbs/api/04_penalty.ipynb #315ee47a
 def _slopes(path, alphas, rows=None, leaves=None):
     "What each token contributes at each of the nodes `alphas` [R,K] of examples `rows` [R] (all of them): the gradient times the step, [R,K,T]; with a graph from `leaves`."
-    step, which = (leaves or path.ends)[1], (path.every if rows is None else rows)[:, None].expand_as(alphas).flatten()
+    step = (leaves or path.ends)[1]
+    which = (path.every if rows is None else rows)[:, None].expand_as(alphas).flatten()
     found = torch.zeros(len(which), path.width, device=path.device, dtype=step.dtype)
-    with torch.enable_grad(), double_backward(path.model) if leaves else contextlib.nullcontext():
+    with (
+        torch.enable_grad(),
+        double_backward(path.model) if leaves else contextlib.nullcontext(),
+    ):
         for at, points, f in _passes(path, which, alphas.flatten(), leaves):
-            gradient, = torch.autograd.grad(f.sum(), points, create_graph=bool(leaves))
+            (gradient,) = torch.autograd.grad(f.sum(), points, create_graph=bool(leaves))
             width = points.shape[1]
             slopes = (gradient * _rows(step, which[at], width)).sum(-1)
-            found = found.index_add(0, at.to(path.device), nn.functional.pad(slopes, (0, path.width - width)))
+            found = found.index_add(
+                0, at.to(path.device), nn.functional.pad(slopes, (0, path.width - width))
+            )
     return found.view(*alphas.shape, path.width)
+
 
 def _attributions(path, alphas, weights, rows=None, leaves=None):
     "Scores [R,T] by nodes `alphas` [R,K] with `weights` [R,K], otherwise as `_slopes`."
     slopes = _slopes(path, alphas, rows, leaves)
     return (slopes * weights.to(slopes)[:, :, None]).sum(1)
 
+
 @torch.no_grad()
 def _gap(path, scores):
     "Completeness gap [B]."
     ends = torch.empty(2 * path.size, dtype=scores.dtype, device=path.device)
-    for at, _, f in _passes(path, path.every.repeat(2), torch.cat([torch.ones(path.size), torch.zeros(path.size)])): ends[at.to(path.device)] = f.to(ends)
-    return ends[:path.size] - ends[path.size:] - scores.detach().sum(-1)
+    for at, _, f in _passes(
+        path,
+        path.every.repeat(2),
+        torch.cat([torch.ones(path.size), torch.zeros(path.size)]),
+    ):
+        ends[at.to(path.device)] = f.to(ends)
+    return ends[: path.size] - ends[path.size :] - scores.detach().sum(-1)
 
 # %% ../nbs/api/04_penalty.ipynb #4a334d45
 @contextlib.contextmanager
@@ -137,17 +225,27 @@ def _full_precision(device):
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
-        with torch.autocast(device.type, enabled=False): yield
-    finally: torch.set_float32_matmul_precision(before)
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
 
 @contextlib.contextmanager
 def _checkpointing(model):
     "Inside `deterministic`: gradient checkpointing stays active in the layers that have it."
-    layers = [m for m in model.modules() if getattr(m, "gradient_checkpointing", False) and not m.training]
-    for layer in layers: layer.training = True
-    try: yield
+    layers = [
+        m
+        for m in model.modules()
+        if getattr(m, "gradient_checkpointing", False) and not m.training
+    ]
+    for layer in layers:
+        layer.training = True
+    try:
+        yield
     finally:
-        for layer in layers: layer.training = False
+        for layer in layers:
+            layer.training = False
 
 # %% ../nbs/api/04_penalty.ipynb #1dda970d
 def _tangent(penalty, statistic):
@@ -156,16 +254,30 @@ def _tangent(penalty, statistic):
         at = statistic.detach().clone().requires_grad_()
         return torch.autograd.grad(penalty.value(at), at)[0]
 
+
 def _demand(penalty, batch, scores, mask, reduce_mean, halves=None):
     "Per-example values [R], the statistic, the penalty, and u = dP/dA [R,T]; extrapolated from `halves` [2,R,T] of the nodes."
     leaf = scores.detach().requires_grad_()
     with torch.enable_grad():
         values = penalty.per_example(leaf, mask, **_context(penalty, batch))
         mean = values.sum() / max(1, len(values))
-        if halves is not None: values = (4 * values - sum(penalty.per_example(h, mask, **_context(penalty, batch)) for h in halves) / 2) / 3
+        if halves is not None:
+            values = (
+                4 * values
+                - sum(
+                    penalty.per_example(h, mask, **_context(penalty, batch))
+                    for h in halves
+                )
+                / 2
+            ) / 3
         statistic = (values.sum() / max(1, len(values))).detach()
-        if reduce_mean is not None: statistic = reduce_mean(statistic)
-        u = torch.autograd.grad(mean, leaf, _tangent(penalty, statistic))[0] if len(values) else torch.zeros_like(leaf)
+        if reduce_mean is not None:
+            statistic = reduce_mean(statistic)
+        u = (
+            torch.autograd.grad(mean, leaf, _tangent(penalty, statistic))[0]
+            if len(values)
+            else torch.zeros_like(leaf)
+        )
     return values.detach(), statistic.detach(), penalty.value(statistic).detach(), u
 
 # %% ../nbs/api/04_penalty.ipynb #7309516f
@@ -179,198 +291,361 @@ def _central(path, rows, alphas, weights, u, scale, result, h=None):
     with torch.enable_grad(), _checkpointing(path.model):
         ends, leaves = path.leaves()
         for at, _, f in _passes(path, rows[use], alphas[use], leaves, h * tilt):
-            slopes = (f[:len(at)] - f[len(at):]) / (2 * h)
-            if not slopes.isfinite().all(): _raise_gradient(rows[use][at], slopes, result)
+            slopes = (f[: len(at)] - f[len(at) :]) / (2 * h)
+            if not slopes.isfinite().all():
+                _raise_gradient(rows[use][at], slopes, result)
             (slopes * share[use][at].to(slopes)).sum().backward()
     _to_embeddings(path, ends, leaves, 1.0, result)
 
+
 def _to_embeddings(path, ends, leaves, factor, result):
     "Add `factor` times what the leaves have gathered to the gradient of the embeddings."
-    known = [(e, leaf.grad * factor) for e, leaf in zip(ends, leaves) if leaf.grad is not None]
-    if not known: return
+    known = [
+        (e, leaf.grad * factor) for e, leaf in zip(ends, leaves) if leaf.grad is not None
+    ]
+    if not known:
+        return
     total = sum(g.abs().sum((1, 2)) for _, g in known)
-    if not total.isfinite().all(): _raise_gradient(path.every, total, result)
+    if not total.isfinite().all():
+        _raise_gradient(path.every, total, result)
     torch.autograd.backward([e for e, _ in known], [g for _, g in known])
+
 
 def _raise_gradient(rows, values, result):
     "Raise PenaltyError for the examples `rows` whose entry of `values` is not finite."
     bad = torch.zeros(len(result.rows), dtype=torch.bool)
     bad[rows[~values.isfinite().cpu()]] = True
-    _raise("the penalty's gradient", bad, result.rows, result, "Lower the learning rate or the loss scale")
+    _raise(
+        "the penalty's gradient",
+        bad,
+        result.rows,
+        result,
+        "Lower the learning rate or the loss scale",
+    )
 
 # %% ../nbs/api/04_penalty.ipynb #c6dfd5a4
 @contextlib.contextmanager
 def _diverted(parameters, grads):
     "Inside the context the `.grad` of `parameters` are `grads`, which keeps what becomes of them."
     kept = [p.grad for p in parameters]
-    for p, g in zip(parameters, grads): p.grad = g
-    try: yield
+    for p, g in zip(parameters, grads):
+        p.grad = g
+    try:
+        yield
     finally:
-        for i, (p, g) in enumerate(zip(parameters, kept)): grads[i], p.grad = p.grad, g
+        for i, (p, g) in enumerate(zip(parameters, kept)):
+            grads[i] = p.grad
+            p.grad = g
+
 
 def _groups(path, nodes):
     "Rows in groups whose graphs over `nodes` nodes fit into a pass, and the rows that do not fit."
-    groups, order = [], torch.argsort(path.lengths, stable=True)
-    fits = lambda count, row: count * nodes <= path.limit if path.limit else count * nodes * int(path.lengths[row]) <= path.room
-    alone = sum(fits(1, row) for row in order)   # the shortest come first
+    groups = []
+    order = torch.argsort(path.lengths, stable=True)
+
+    def fits(count, row):
+        return (
+            count * nodes <= path.limit
+            if path.limit
+            else count * nodes * int(path.lengths[row]) <= path.room
+        )
+
+    alone = sum(fits(1, row) for row in order)  # the shortest come first
     for row in order[:alone]:
-        if groups and fits(len(groups[-1]) + 1, row): groups[-1].append(row)
-        else: groups.append([row])
+        if groups and fits(len(groups[-1]) + 1, row):
+            groups[-1].append(row)
+        else:
+            groups.append([row])
     return [torch.stack(g) for g in groups], order[alone:]
+
 
 def _by_graphs(path, groups, rule, values, scores):
     "Double backward, one group of rows after another: fills their `scores`; returns what adds (factor, result) times the gradient of the sum of their `values`."
-    parameters, (ends, leaves) = [p for p in path.model.parameters() if p.requires_grad], path.leaves()
+    parameters = [p for p in path.model.parameters() if p.requires_grad]
+    (ends, leaves) = path.leaves()
     grads = [None] * len(parameters)
     with torch.enable_grad(), _diverted(parameters, grads):
         for rows in groups:
             found = _attributions(path, *(r[rows] for r in rule), rows, leaves)
             values(found, rows).sum().backward()
             scores[rows.to(scores.device)] = found.detach()
+
     def add(factor, result):
         _to_embeddings(path, ends, leaves, factor, result)
         for p, g in zip(parameters, grads):
-            if g is not None: p.grad = g.mul_(factor) if p.grad is None else p.grad.add_(g, alpha=factor)
+            if g is not None:
+                p.grad = (
+                    g.mul_(factor) if p.grad is None else p.grad.add_(g, alpha=factor)
+                )
+
     return add
+
 
 def _twice(model):
     "Whether a model can be differentiated twice, and memory is no worry: not compiled, no fused attention, no checkpointing."
-    attention = getattr(getattr(_unwrapped(model), "config", None), "_attn_implementation", None)
-    return attention in (None, "eager", "sdpa") and not any(hasattr(m, "_orig_mod") or getattr(m, "gradient_checkpointing", False) for m in model.modules())
+    attention = getattr(
+        getattr(_unwrapped(model), "config", None), "_attn_implementation", None
+    )
+    return attention in (None, "eager", "sdpa") and not any(
+        hasattr(m, "_orig_mod") or getattr(m, "gradient_checkpointing", False)
+        for m in model.modules()
+    )
 
 # %% ../nbs/api/04_penalty.ipynb #a9f8af10
 @dataclass
 class Draws:
     "The rows of a batch that are regularised, and where on their paths."
-    rows: torch.Tensor         # [R], row numbers
+
+    rows: torch.Tensor  # [R], row numbers
     attribution: torch.Tensor  # [R,m], in [0,1): positions of the graph-free nodes, as quantiles of the quadrature rule
-    picks: torch.Tensor        # [G], in [0,1), rising: places in the list of (example, stratum) pairs of all processes, by probability
-    gradient: torch.Tensor     # [G], in [0,1): positions in those strata of the nodes whose gradient is taken
+    picks: torch.Tensor  # [G], in [0,1), rising: places in the list of (example, stratum) pairs of all processes, by probability
+    gradient: (
+        torch.Tensor
+    )  # [G], in [0,1): positions in those strata of the nodes whose gradient is taken
 
     def local(self, start: int, stop: int) -> Draws:
         "The draws for rows start <= row < stop, renumbered from zero: one process's slice."
         mine = (self.rows >= start) & (self.rows < stop)
-        return Draws(self.rows[mine] - start, self.attribution[mine], self.picks, self.gradient)
+        return Draws(
+            self.rows[mine] - start, self.attribution[mine], self.picks, self.gradient
+        )
 
 # %% ../nbs/api/04_penalty.ipynb #fc719b2a
 def draw(
-    batch_size: int,              # examples in the batch, over all processes
+    batch_size: int,  # examples in the batch, over all processes
     *,
-    fraction: float = 0.25,       # part of them that is regularised, in (0, 1]; at least one example
-    n_steps: int = 20,            # nodes of the quadrature rule that is sampled
-    attribution_nodes: int = 4,   # graph-free nodes an example, at most n_steps
-    gradient_nodes: int = 1,      # nodes an example whose gradient is taken, on average
+    fraction: float = 0.25,  # part of them that is regularised, in (0, 1]; at least one example
+    n_steps: int = 20,  # nodes of the quadrature rule that is sampled
+    attribution_nodes: int = 4,  # graph-free nodes an example, at most n_steps
+    gradient_nodes: int = 1,  # nodes an example whose gradient is taken, on average
     generator: torch.Generator | None = None,  # a CPU generator; None: the global one
 ) -> Draws:
     "Draw the rows and the nodes of one `sampled` penalty."
-    if not 0 < fraction <= 1: raise ValueError(f"fraction must be above 0 and at most 1, not {fraction}")
-    if min(batch_size, n_steps, attribution_nodes, gradient_nodes) < 1: raise ValueError(
-        f"need at least one example, step and node: batch_size={batch_size}, n_steps={n_steps}, attribution_nodes={attribution_nodes}, gradient_nodes={gradient_nodes}")
-    uniform = lambda *size: torch.rand(*size, generator=generator, dtype=torch.float64)
+    if not 0 < fraction <= 1:
+        raise ValueError(f"fraction must be above 0 and at most 1, not {fraction}")
+    if min(batch_size, n_steps, attribution_nodes, gradient_nodes) < 1:
+        raise ValueError(
+            f"need at least one example, step and node: batch_size={batch_size}, n_steps={n_steps}, attribution_nodes={attribution_nodes}, gradient_nodes={gradient_nodes}"
+        )
+
+    def uniform(*size):
+        return torch.rand(*size, generator=generator, dtype=torch.float64)
+
     count = max(1, round(fraction * batch_size))
-    rows = ((torch.arange(count) + uniform(count)) * batch_size / count).long().clamp(max=batch_size - 1)
+    rows = (
+        ((torch.arange(count) + uniform(count)) * batch_size / count)
+        .long()
+        .clamp(max=batch_size - 1)
+    )
     attribution = min(attribution_nodes, n_steps)
-    strata, picks = (torch.arange(attribution) + uniform(count, attribution)) / attribution, count * gradient_nodes
-    return Draws(rows, strata, (torch.arange(picks) + uniform(picks)) / picks, uniform(picks))
+    strata = (torch.arange(attribution) + uniform(count, attribution)) / attribution
+    picks = count * gradient_nodes
+    return Draws(
+        rows, strata, (torch.arange(picks) + uniform(picks)) / picks, uniform(picks)
+    )
 
 # %% ../nbs/api/04_penalty.ipynb #826d00de
 def _at(quantiles, alphas, weights):
     "Nodes and weights [R,m] of the rule at `quantiles` [R,m] of its weights."
     edges = weights.cumsum(0) / weights.sum()
-    at = torch.searchsorted(edges, quantiles.contiguous(), right=True).clamp(max=len(alphas) - 1)
-    return alphas[at], torch.full(at.shape, float(weights.sum()) / max(1, at.shape[1]), dtype=torch.float64)
+    at = torch.searchsorted(edges, quantiles.contiguous(), right=True).clamp(
+        max=len(alphas) - 1
+    )
+    return alphas[at], torch.full(
+        at.shape, float(weights.sum()) / max(1, at.shape[1]), dtype=torch.float64
+    )
+
 
 _EVEN = 0.3  # part of the picks that is shared evenly
+
 
 def _pick(draws, sizes, rule, spread):
     "Rows [g], nodes and weights [g,1] whose gradient is taken here, by `sizes` [R,m] of the strata here."
     count, strata = sizes.shape
-    sizes = sizes.double().cpu() * count                # u is a gradient of the mean over `count` rows: without it, to compare with other processes'
-    before, whole = spread(sizes.sum(), count)          # sizes and rows of the processes before this one, and of all
-    even, size = _EVEN if float(whole[0]) > 0 else 1.0, max(float(whole[0]), torch.finfo(torch.float64).tiny)
-    chance = lambda sizes, rows: (1 - even) * sizes / size + even * rows / whole[1]
-    probability, start = chance(sizes, 1 / strata).flatten(), float(chance(*before))
+    sizes = (
+        sizes.double().cpu() * count
+    )  # u is a gradient of the mean over `count` rows: without it, to compare with other processes'
+    before, whole = spread(
+        sizes.sum(), count
+    )  # sizes and rows of the processes before this one, and of all
+    even = _EVEN if float(whole[0]) > 0 else 1.0
+    size = max(float(whole[0]), torch.finfo(torch.float64).tiny)
+
+    def chance(sizes, rows):
+        return (1 - even) * sizes / size + even * rows / whole[1]
+
+    probability = chance(sizes, 1 / strata).flatten()
+    start = float(chance(*before))
     place = torch.searchsorted(start + probability.cumsum(0), draws.picks, right=True)
     mine = (draws.picks >= start) & (place < len(probability))
     place = place[mine]
-    alphas, weight = _at(((place % strata + draws.gradient[mine]) / strata)[:, None], *rule)
-    return place // strata, alphas, weight / (len(draws.picks) * strata * probability[place])[:, None]
+    alphas, weight = _at(
+        ((place % strata + draws.gradient[mine]) / strata)[:, None], *rule
+    )
+    return (
+        place // strata,
+        alphas,
+        weight / (len(draws.picks) * strata * probability[place])[:, None],
+    )
 
 # %% ../nbs/api/04_penalty.ipynb #a17d1fc8
 def _average_gradient(path, alphas, weights):
     "The weighted mean over nodes [B,K] of df/dx [B,T,D], without a graph."
     mean = torch.zeros_like(path.ends[1])
-    rows, alphas, weights = path.every[:, None].expand_as(alphas).flatten(), alphas.flatten(), weights.flatten()
+    rows = path.every[:, None].expand_as(alphas).flatten()
+    alphas = alphas.flatten()
+    weights = weights.flatten()
     with torch.enable_grad():
         for at, points, f in _passes(path, rows, alphas):
-            gradient, = torch.autograd.grad(f.sum(), points)
-            mean[:, :points.shape[1]].index_add_(0, rows[at].to(path.device), gradient * weights[at].to(gradient)[:, None, None])
+            (gradient,) = torch.autograd.grad(f.sum(), points)
+            mean[:, : points.shape[1]].index_add_(
+                0,
+                rows[at].to(path.device),
+                gradient * weights[at].to(gradient)[:, None, None],
+            )
     return mean
+
 
 def _embedding(path, average, u, scale):
     "Add the gradient that reaches the word embeddings through (x - x') alone."
-    with torch.enable_grad(): step = path.embedded()[1]
-    if step.requires_grad: step.backward(scale * u[:, :, None] * average)
+    with torch.enable_grad():
+        step = path.embedded()[1]
+    if step.requires_grad:
+        step.backward(scale * u[:, :, None] * average)
 
 # %% ../nbs/api/04_penalty.ipynb #4901acd1
 def _check(model, batch, penalty, estimator, derivative):
     "Refuse what cannot work, before any work."
-    if not isinstance(model, nn.Module): raise TypeError(f"model is a torch module with parameters to train, not {type(model).__name__}")
-    if not isinstance(penalty, Penalty): raise TypeError(f"penalty is a vbig.regularizers.Penalty, not {type(penalty).__name__}")
-    for name, value, choices in (("estimator", estimator, ("full", "sampled", "embedding")), ("derivative", derivative, ("auto", "central", "double"))):
-        if value not in choices: raise ValueError(f"unknown {name} {value!r}: choose from {', '.join(choices)}")
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"model is a torch module with parameters to train, not {type(model).__name__}"
+        )
+    if not isinstance(penalty, Penalty):
+        raise TypeError(
+            f"penalty is a vbig.regularizers.Penalty, not {type(penalty).__name__}"
+        )
+    for name, value, choices in (
+        ("estimator", estimator, ("full", "sampled", "embedding")),
+        ("derivative", derivative, ("auto", "central", "double")),
+    ):
+        if value not in choices:
+            raise ValueError(
+                f"unknown {name} {value!r}: choose from {', '.join(choices)}"
+            )
     trained = [p for p in model.parameters() if p.requires_grad]
-    if not trained: raise ValueError("every parameter of the model is frozen (requires_grad=False): there is nothing to regularise")
-    if half := {p.dtype for p in model.parameters() if p.is_floating_point()} & {torch.float16, torch.bfloat16}:
-        raise ValueError(f"the model's parameters are {half.pop()}: the penalty needs float32. Load the model in float32 and train with bf16=True or fp16=True")
+    if not trained:
+        raise ValueError(
+            "every parameter of the model is frozen (requires_grad=False): there is nothing to regularise"
+        )
+    if half := {p.dtype for p in model.parameters() if p.is_floating_point()} & {
+        torch.float16,
+        torch.bfloat16,
+    }:
+        raise ValueError(
+            f"the model's parameters are {half.pop()}: the penalty needs float32. Load the model in float32 and train with bf16=True or fp16=True"
+        )
     _context(penalty, batch)
 
 # %% ../nbs/api/04_penalty.ipynb #61296d43
 def _check_draws(draws, size):
     "Refuse draws that were made for another batch."
     if len(draws.rows) and not 0 <= int(draws.rows.min()) <= int(draws.rows.max()) < size:
-        raise ValueError(f"draws name rows {draws.rows.tolist()} of a batch of {size}: slice them with draws.local(start, stop)")
+        raise ValueError(
+            f"draws name rows {draws.rows.tolist()} of a batch of {size}: slice them with draws.local(start, stop)"
+        )
     return draws.rows
 
 # %% ../nbs/api/04_penalty.ipynb #4d94a57c
 def penalty_gradient(
-    model: nn.Module,    # a Hugging Face model, unwrapped from DDP, with float32 (or float64) parameters
-    batch: Mapping,      # its inputs [B,T], `labels` for target="label", and the columns that `penalty.needs`
-    penalty: Penalty,    # what is penalised
+    model: nn.Module,  # a Hugging Face model, unwrapped from DDP, with float32 (or float64) parameters
+    batch: Mapping,  # its inputs [B,T], `labels` for target="label", and the columns that `penalty.needs`
+    penalty: Penalty,  # what is penalised
     *,
-    estimator: str = "full",            # "full": every node; "sampled": random examples and nodes; "embedding": as published
-    n_steps: int = 20,                  # nodes of the quadrature rule
-    method: str = "riemann_middle",     # the rule, see `path_nodes`
-    baseline: str | int | torch.Tensor = "zero",           # see `baseline_embeddings`
-    target: str | int | torch.Tensor | Callable = "label", # see `resolve_target`
-    tokens: str = "content",            # tokens that count, see `content_mask`
-    fraction: float = 0.25,             # "sampled": part of the batch
-    attribution_nodes: int = 4,         # "sampled": graph-free nodes an example
-    gradient_nodes: int = 1,            # "sampled": nodes an example whose gradient is taken, on average
-    draws: Draws | None = None,         # "sampled": this process's draws; None: drawn here from `generator`
-    generator: torch.Generator | None = None, # CPU generator for the draws
-    scale: float = 1.0,                 # factor on the gradient (loss scaling, accumulation); not on the value returned
-    reduce_mean: Callable | None = None, # statistic (scalar tensor) -> its mean over processes; called exactly once
-    spread: Callable | None = None,     # "sampled": (size, rows) of this process -> the sums of both over the processes before it, and over all; called exactly once
-    internal_batch_size: int | None = None, # rows in one pass; None: as many as fit a token budget
-    completeness: bool = True,          # compute the completeness gap too: two more forward passes of the regularised rows
-    derivative: str = "auto",           # "full": "central" (streamed), "double" (one graph), or "auto" (graph by graph where they fit); "sampled": "central" or "auto"
-) -> PenaltyResult:                     # PenaltyError when something is not finite
+    estimator: str = "full",  # "full": every node; "sampled": random examples and nodes; "embedding": as published
+    n_steps: int = 20,  # nodes of the quadrature rule
+    method: str = "riemann_middle",  # the rule, see `path_nodes`
+    baseline: str | int | torch.Tensor = "zero",  # see `baseline_embeddings`
+    target: str | int | torch.Tensor | Callable = "label",  # see `resolve_target`
+    tokens: str = "content",  # tokens that count, see `content_mask`
+    fraction: float = 0.25,  # "sampled": part of the batch
+    attribution_nodes: int = 4,  # "sampled": graph-free nodes an example
+    gradient_nodes: int = 1,  # "sampled": nodes an example whose gradient is taken, on average
+    draws: Draws
+    | None = None,  # "sampled": this process's draws; None: drawn here from `generator`
+    generator: torch.Generator | None = None,  # CPU generator for the draws
+    scale: float = 1.0,  # factor on the gradient (loss scaling, accumulation); not on the value returned
+    reduce_mean: Callable
+    | None = None,  # statistic (scalar tensor) -> its mean over processes; called exactly once
+    spread: Callable
+    | None = None,  # "sampled": (size, rows) of this process -> the sums of both over the processes before it, and over all; called exactly once
+    internal_batch_size: int
+    | None = None,  # rows in one pass; None: as many as fit a token budget
+    completeness: bool = True,  # compute the completeness gap too: two more forward passes of the regularised rows
+    derivative: str = "auto",  # "full": "central" (streamed), "double" (one graph), or "auto" (graph by graph where they fit); "sampled": "central" or "auto"
+) -> PenaltyResult:  # PenaltyError when something is not finite
     "Add scale * dP/dtheta to the `.grad` of every parameter that is trained."
     _check(model, batch, penalty, estimator, derivative)
     size = len(_tokens(batch))
     if estimator == "sampled" and draws is None:
-        draws = draw(size, fraction=fraction, n_steps=n_steps, attribution_nodes=attribution_nodes, gradient_nodes=gradient_nodes, generator=generator)
+        draws = draw(
+            size,
+            fraction=fraction,
+            n_steps=n_steps,
+            attribution_nodes=attribution_nodes,
+            gradient_nodes=gradient_nodes,
+            generator=generator,
+        )
     rows = _check_draws(draws, size) if estimator == "sampled" else torch.arange(size)
-    batch, spread = _take(dict(batch), rows), spread or (lambda *own: ((0, 0), own))
+    batch = _take(dict(batch), rows)
+    spread = spread or (lambda *own: ((0, 0), own))
     with deterministic(model), _full_precision(_tokens(batch).device):
-        if not len(rows): return _nothing(batch, penalty, rows, reduce_mean, spread if estimator == "sampled" else None)
-        mask, path = content_mask(batch, tokens), lambda: _TrainingPath(model, batch, target, baseline, internal_batch_size)
-        found = lambda path, scores, how, halves=None: _result(penalty, batch, path, scores, mask, rows, reduce_mean, how, completeness, halves)
-        if estimator == "sampled": return _sampled_run(model, path, found, path_nodes(method, n_steps), draws, spread, scale, derivative)
+        if not len(rows):
+            return _nothing(
+                batch,
+                penalty,
+                rows,
+                reduce_mean,
+                spread if estimator == "sampled" else None,
+            )
+        mask = content_mask(batch, tokens)
+        path = lambda: _TrainingPath(model, batch, target, baseline, internal_batch_size)
+
+        def found(path, scores, how, halves=None):
+            return _result(
+                penalty,
+                batch,
+                path,
+                scores,
+                mask,
+                rows,
+                reduce_mean,
+                how,
+                completeness,
+                halves,
+            )
+
+        if estimator == "sampled":
+            return _sampled_run(
+                model,
+                path,
+                found,
+                path_nodes(method, n_steps),
+                draws,
+                spread,
+                scale,
+                derivative,
+            )
         rule = [a.expand(size, -1) for a in path_nodes(method, n_steps)]
-        if estimator == "embedding": return _embedding_run(model, path, found, rule, scale)
-        values = lambda scores, rows: penalty.per_example(scores, mask[rows.to(mask.device)], **_context(penalty, _take(batch, rows)))
+        if estimator == "embedding":
+            return _embedding_run(model, path, found, rule, scale)
+
+        def values(scores, rows):
+            return penalty.per_example(
+                scores,
+                mask[rows.to(mask.device)],
+                **_context(penalty, _take(batch, rows)),
+            )
+
         return _full_run(model, path, found, rule, scale, derivative, penalty, values)
 
 # %% ../nbs/api/04_penalty.ipynb #b5630040
@@ -379,55 +654,126 @@ def _nothing(batch, penalty, rows, reduce_mean, spread):
     scores = torch.zeros(_tokens(batch).shape[:2], device=_tokens(batch).device)
     statistic = scores.sum() if reduce_mean is None else reduce_mean(scores.sum())
     empty = scores.new_zeros(0)
-    if spread: spread(torch.zeros((), dtype=torch.float64), 0)
-    return PenaltyResult(penalty.value(statistic), statistic, empty, scores, scores.bool(), empty, rows, "central")
+    if spread:
+        spread(torch.zeros((), dtype=torch.float64), 0)
+    return PenaltyResult(
+        penalty.value(statistic),
+        statistic,
+        empty,
+        scores,
+        scores.bool(),
+        empty,
+        rows,
+        "central",
+    )
 
-def _result(penalty, batch, path, scores, mask, rows, reduce_mean, derivative, completeness, halves=None):
+
+def _result(
+    penalty,
+    batch,
+    path,
+    scores,
+    mask,
+    rows,
+    reduce_mean,
+    derivative,
+    completeness,
+    halves=None,
+):
     "The result and u, or PenaltyError."
-    values, statistic, value, u = _demand(penalty, batch, scores, mask, reduce_mean, halves)
+    values, statistic, value, u = _demand(
+        penalty, batch, scores, mask, reduce_mean, halves
+    )
     delta = _gap(path, scores) if completeness else torch.full_like(values, float("nan"))
-    result = PenaltyResult(value, statistic, values, scores.detach(), mask, delta, rows, derivative)
+    result = PenaltyResult(
+        value, statistic, values, scores.detach(), mask, delta, rows, derivative
+    )
     bad = ~(values.isfinite() & scores.detach().isfinite().all(-1))
-    if value.isfinite(): bad |= ~u.isfinite().all(-1)
+    if value.isfinite():
+        bad |= ~u.isfinite().all(-1)
     if bad.any() or not value.isfinite():
-        hint = "The attributions themselves are not finite: the model overflows there" if not scores.isfinite().all() else \
-               "The attributions are finite, so look for a division by zero or a logarithm in the regularizer"
+        hint = (
+            "The attributions themselves are not finite: the model overflows there"
+            if not scores.isfinite().all()
+            else "The attributions are finite, so look for a division by zero or a logarithm in the regularizer"
+        )
         _raise("the penalty", bad, rows, result, hint)
     return result, u
 
 # %% ../nbs/api/04_penalty.ipynb #e43f0b77
 def _full_run(model, path, found, rule, scale, derivative, penalty, values):
     "`full`: every node."
-    with _frozen(model): free = path()
+    with _frozen(model):
+        free = path()
     alphas, weights = rule
-    if derivative == "double": groups, rest = [free.every], free.every[:0]
-    else: groups, rest = _groups(free, alphas.shape[1]) if derivative == "auto" and _twice(model) else ([], free.every)
-    scores = torch.zeros(free.size, free.width, device=free.device, dtype=free.ends[1].dtype)
-    if groups: add = _by_graphs(free, groups, rule, values, scores)
+    if derivative == "double":
+        groups = [free.every]
+        rest = free.every[:0]
+    else:
+        groups, rest = (
+            _groups(free, alphas.shape[1])
+            if derivative == "auto" and _twice(model)
+            else ([], free.every)
+        )
+    scores = torch.zeros(
+        free.size, free.width, device=free.device, dtype=free.ends[1].dtype
+    )
+    if groups:
+        add = _by_graphs(free, groups, rule, values, scores)
     if len(rest):
-        with _frozen(model): scores[rest.to(scores.device)] = _attributions(free, alphas[rest], weights[rest], rest)
-    result, u = found(free, scores, "central" if not groups else "mixed" if len(rest) else "double")
-    if groups: add(scale * float(_tangent(penalty, result.statistic)) / free.size, result)
-    if len(rest): _central(free, rest[:, None].expand(-1, alphas.shape[1]).flatten(), alphas[rest].flatten(), weights[rest].flatten(), u, scale, result)
+        with _frozen(model):
+            scores[rest.to(scores.device)] = _attributions(
+                free, alphas[rest], weights[rest], rest
+            )
+    result, u = found(
+        free, scores, "central" if not groups else "mixed" if len(rest) else "double"
+    )
+    if groups:
+        add(scale * float(_tangent(penalty, result.statistic)) / free.size, result)
+    if len(rest):
+        _central(
+            free,
+            rest[:, None].expand(-1, alphas.shape[1]).flatten(),
+            alphas[rest].flatten(),
+            weights[rest].flatten(),
+            u,
+            scale,
+            result,
+        )
     return result
+
 
 def _sampled_run(model, path, found, rule, draws, spread, scale, derivative):
     "`sampled`: attributions from a few nodes, the gradient where they say that much happens."
-    if derivative == "double": raise ValueError('derivative="double" needs estimator="full": one graph gives attributions and gradient from the same nodes')
+    if derivative == "double":
+        raise ValueError(
+            'derivative="double" needs estimator="full": one graph gives attributions and gradient from the same nodes'
+        )
     with _frozen(model):
-        free, (alphas, weights) = path(), _at(draws.attribution, *rule)
+        free = path()
+        (alphas, weights) = _at(draws.attribution, *rule)
         slopes = _slopes(free, alphas)
     parts = slopes * weights.to(slopes)[:, :, None]
-    whole = parts.shape[1] % 2 or parts.shape[1] >= len(rule[0])   # nothing to extrapolate from, or nothing to extrapolate to
-    halves = None if whole else 2 * torch.stack([parts[:, ::2].sum(1), parts[:, 1::2].sum(1)])
+    whole = parts.shape[1] % 2 or parts.shape[1] >= len(
+        rule[0]
+    )  # nothing to extrapolate from, or nothing to extrapolate to
+    halves = (
+        None if whole else 2 * torch.stack([parts[:, ::2].sum(1), parts[:, 1::2].sum(1)])
+    )
     result, u = found(free, parts.sum(1), "central", halves)
-    rows, alphas, weights = _pick(draws, (slopes * u[:, None]).sum(-1).abs(), rule, spread)
+    rows, alphas, weights = _pick(
+        draws, (slopes * u[:, None]).sum(-1).abs(), rule, spread
+    )
     _central(free, rows, alphas.flatten(), weights.flatten(), u, scale, result)
     return result
 
+
 def _embedding_run(model, path, found, rule, scale):
     "`embedding`."
-    warnings.warn('estimator="embedding" trains the word embeddings alone, as the published code did: use it to reproduce, not to regularise', stacklevel=3)
+    warnings.warn(
+        'estimator="embedding" trains the word embeddings alone, as the published code did: use it to reproduce, not to regularise',
+        stacklevel=3,
+    )
     with _frozen(model):
         free = path()
         average = _average_gradient(free, *rule)
@@ -438,44 +784,84 @@ def _embedding_run(model, path, found, rule, scale):
 # %% ../nbs/api/04_penalty.ipynb #5a15787b
 class _Means:
     "Exponential means over steps, of each trained parameter's penalty gradient and of the statistic."
-    def __init__(self,
-        model: nn.Module,       # as for `penalty_gradient`
+
+    def __init__(
+        self,
+        model: nn.Module,  # as for `penalty_gradient`
         momentum: float = 0.9,  # weight of the past, at least 0 and below 1; 0 keeps nothing
     ):
-        if not 0 <= momentum < 1: raise ValueError(f"momentum must be at least 0 and below 1, not {momentum}")
-        self.model, self.momentum, self.draws, self.statistics, self.statistic, self.mean = model, momentum, 0, 0, 0.0, None
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum must be at least 0 and below 1, not {momentum}")
+        self.model = model
+        self.momentum = momentum
+        self.draws = 0
+        self.statistics = 0
+        self.statistic = 0.0
+        self.mean = None
 
     def _means(self):
         "The mean of each trained parameter's gradient, by name; zeros at first."
-        if self.mean is None: self.mean = {name: torch.zeros_like(p) for name, p in self.model.named_parameters() if p.requires_grad}
+        if self.mean is None:
+            self.mean = {
+                name: torch.zeros_like(p)
+                for name, p in self.model.named_parameters()
+                if p.requires_grad
+            }
         return self.mean
 
     def _smooth(self, statistic):
         "The running mean of the statistic, with `statistic` in it."
         self.statistics += 1
-        self.statistic = self.momentum * self.statistic + (1 - self.momentum) * statistic.cpu().double()
-        return (self.statistic / (1 - self.momentum ** self.statistics)).to(statistic)
+        self.statistic = (
+            self.momentum * self.statistic
+            + (1 - self.momentum) * statistic.cpu().double()
+        )
+        return (self.statistic / (1 - self.momentum**self.statistics)).to(statistic)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         "The means and how many draws are in them, as named tensors."
-        numbers = dict(draws=self.draws, statistics=self.statistics, statistic=float(self.statistic))
-        return {name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items()} | {f"mean.{name}": t for name, t in self._means().items()}
+        numbers = dict(
+            draws=self.draws, statistics=self.statistics, statistic=float(self.statistic)
+        )
+        return {
+            name: torch.tensor(value, dtype=torch.float64)
+            for name, value in numbers.items()
+        } | {f"mean.{name}": t for name, t in self._means().items()}
 
-    def load_state_dict(self,
-        state: Mapping[str, torch.Tensor],  # from `state_dict` of a penalty of the same model
-    ) -> None:                              # raises ValueError for another model's
+    def load_state_dict(
+        self,
+        state: Mapping[
+            str, torch.Tensor
+        ],  # from `state_dict` of a penalty of the same model
+    ) -> None:  # raises ValueError for another model's
         "Continue from saved means."
-        found, means = {name.removeprefix("mean."): t for name, t in state.items() if name.startswith("mean.")}, self._means()
-        wrong = sorted({(name, t.shape) for name, t in found.items()} ^ {(name, t.shape) for name, t in means.items()})
-        if wrong: raise ValueError(f"the running means are another model's: {wrong[0][0]} differs ({len(wrong)} differences)")
-        self.draws, self.statistics, self.statistic = int(state["draws"]), int(state["statistics"]), torch.tensor(float(state["statistic"]), dtype=torch.float64)
-        for name, mean in means.items(): mean.copy_(found[name])
+        found = {
+            name.removeprefix("mean."): t
+            for name, t in state.items()
+            if name.startswith("mean.")
+        }
+        means = self._means()
+        wrong = sorted(
+            {(name, t.shape) for name, t in found.items()}
+            ^ {(name, t.shape) for name, t in means.items()}
+        )
+        if wrong:
+            raise ValueError(
+                f"the running means are another model's: {wrong[0][0]} differs ({len(wrong)} differences)"
+            )
+        self.draws = int(state["draws"])
+        self.statistics = int(state["statistics"])
+        self.statistic = torch.tensor(float(state["statistic"]), dtype=torch.float64)
+        for name, mean in means.items():
+            mean.copy_(found[name])
 
-    def average(self,
+    def average(
+        self,
         reduce: Callable,  # tensor -> its mean over processes
     ) -> None:
         "Let all processes hold the same means: a mean of means is the mean, so nothing is lost."
-        for mean in self._means().values(): mean.copy_(reduce(mean))
+        for mean in self._means().values():
+            mean.copy_(reduce(mean))
 
 # %% ../nbs/api/04_penalty.ipynb #0cf6f55a
 class RunningPenalty(_Means):
@@ -483,31 +869,52 @@ class RunningPenalty(_Means):
 
     def update(
         self,
-        batch: Mapping,       # as for `penalty_gradient`
-        penalty: Penalty,     # what is penalised
+        batch: Mapping,  # as for `penalty_gradient`
+        penalty: Penalty,  # what is penalised
         *,
-        advance: bool = True, # a new step: the past fades first; False: one more micro-batch of the same step
-        scale: float = 1.0,   # factor on this draw's gradient
-        reduce_mean: Callable | None = None, # statistic -> its mean over processes
-        **options,            # as for `penalty_gradient`
-    ) -> PenaltyResult:       # its `value` and `statistic` are those of the running mean
+        advance: bool = True,  # a new step: the past fades first; False: one more micro-batch of the same step
+        scale: float = 1.0,  # factor on this draw's gradient
+        reduce_mean: Callable | None = None,  # statistic -> its mean over processes
+        **options,  # as for `penalty_gradient`
+    ) -> PenaltyResult:  # its `value` and `statistic` are those of the running mean
         "Put one `penalty_gradient` into the mean; `.grad` stays as it is."
-        means, trained = self._means(), dict(self.model.named_parameters())
+        means = self._means()
+        trained = dict(self.model.named_parameters())
         if advance:
             self.draws += 1
             torch._foreach_mul_(list(means.values()), self.momentum)
         with _diverted([trained[name] for name in means], list(means.values())):
-            return penalty_gradient(self.model, batch, penalty, scale=scale * (1 - self.momentum), **options,
-                                    reduce_mean=lambda s: self._smooth(s if reduce_mean is None else reduce_mean(s)))
+            return penalty_gradient(
+                self.model,
+                batch,
+                penalty,
+                scale=scale * (1 - self.momentum),
+                **options,
+                reduce_mean=lambda s: self._smooth(
+                    s if reduce_mean is None else reduce_mean(s)
+                ),
+            )
 
     def add_to_grad(
         self,
         scale: float = 1.0,  # factor on the mean
     ) -> None:
         "Add scale * the mean to the `.grad` of every parameter that is trained."
-        if not self.draws: return
-        factor, trained, means = scale / (1 - self.momentum ** self.draws), dict(self.model.named_parameters()), self._means()
+        if not self.draws:
+            return
+        factor = scale / (1 - self.momentum**self.draws)
+        trained = dict(self.model.named_parameters())
+        means = self._means()
         there = [name for name in means if trained[name].grad is not None]
-        if there: torch._foreach_add_([trained[name].grad for name in there], [means[name] for name in there], alpha=factor)
-        for name in means.keys() - set(there): trained[name].grad = means[name] * factor if self.momentum else means[name].mul_(factor)
-        if not self.momentum: self.mean = None   # nothing to remember, and no memory to hold
+        if there:
+            torch._foreach_add_(
+                [trained[name].grad for name in there],
+                [means[name] for name in there],
+                alpha=factor,
+            )
+        for name in means.keys() - set(there):
+            trained[name].grad = (
+                means[name] * factor if self.momentum else means[name].mul_(factor)
+            )
+        if not self.momentum:
+            self.mean = None  # nothing to remember, and no memory to hold

@@ -15,25 +15,69 @@ from numbers import Integral, Real
 
 import torch
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Sequence as ListOf, Value
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import ElectraConfig, ElectraForSequenceClassification, ElectraPreTrainedModel, PreTrainedTokenizerFast
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
+from transformers import (
+    ElectraConfig,
+    ElectraForSequenceClassification,
+    ElectraPreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from .data import LABELS
 
 # %% ../nbs/api/01_planted.ipynb #c31d26c4
 TAXONOMIES = {
-    "agent": {"person": {"child": ("boy", "girl"), "adult": ("man", "woman")},
-              "animal": {"dog": ("poodle", "terrier"), "bird": ("duck", "parrot")}},
-    "movement": {"moving": {"on foot": ("walking", "running"), "on wheels": ("cycling", "skating")},
-                 "stationary": ("sitting", "standing", "lying")},
-    "voice": {"talking": ("whispering", "shouting"), "making music": ("singing", "humming", "whistling")},
-    "place": {"indoors": {"in a house": ("in a kitchen", "in a bedroom"), "in a school": ("in a classroom", "in a gym")},
-              "outdoors": {"in the country": ("in a forest", "in a meadow"), "in town": ("in a street", "in a market")}},
-    "colour": {"wearing red": ("wearing scarlet", "wearing crimson"), "wearing blue": ("wearing navy", "wearing turquoise"),
-               "wearing green": ("wearing olive", "wearing emerald")},
-    "company": {"alone": (), "with friends": ("with two friends", "with three friends", "with four friends")},
-    "origin": {"from Europe": {"from France": ("from Paris", "from Lyon"), "from Italy": ("from Rome", "from Milan")},
-               "from Asia": {"from Japan": ("from Tokyo", "from Osaka"), "from India": ("from Delhi", "from Mumbai")}},
+    "agent": {
+        "person": {"child": ("boy", "girl"), "adult": ("man", "woman")},
+        "animal": {"dog": ("poodle", "terrier"), "bird": ("duck", "parrot")},
+    },
+    "movement": {
+        "moving": {
+            "on foot": ("walking", "running"),
+            "on wheels": ("cycling", "skating"),
+        },
+        "stationary": ("sitting", "standing", "lying"),
+    },
+    "voice": {
+        "talking": ("whispering", "shouting"),
+        "making music": ("singing", "humming", "whistling"),
+    },
+    "place": {
+        "indoors": {
+            "in a house": ("in a kitchen", "in a bedroom"),
+            "in a school": ("in a classroom", "in a gym"),
+        },
+        "outdoors": {
+            "in the country": ("in a forest", "in a meadow"),
+            "in town": ("in a street", "in a market"),
+        },
+    },
+    "colour": {
+        "wearing red": ("wearing scarlet", "wearing crimson"),
+        "wearing blue": ("wearing navy", "wearing turquoise"),
+        "wearing green": ("wearing olive", "wearing emerald"),
+    },
+    "company": {
+        "alone": (),
+        "with friends": ("with two friends", "with three friends", "with four friends"),
+    },
+    "origin": {
+        "from Europe": {
+            "from France": ("from Paris", "from Lyon"),
+            "from Italy": ("from Rome", "from Milan"),
+        },
+        "from Asia": {
+            "from Japan": ("from Tokyo", "from Osaka"),
+            "from India": ("from Delhi", "from Mumbai"),
+        },
+    },
     "mood": {"happy": ("overjoyed",), "sad": ("heartbroken",), "angry": ("furious",)},
 }
 
@@ -42,56 +86,97 @@ def _paths(tree, above=()):
     "Each name of a taxonomy with the names above it, nearest first."
     for name in tree:
         yield name, above
-        if isinstance(tree, dict): yield from _paths(tree[name], (name, *above))
+        if isinstance(tree, dict):
+            yield from _paths(tree[name], (name, *above))
+
 
 SLOT = {name: slot for slot, tree in TAXONOMIES.items() for name, _ in _paths(tree)}
 ABOVE = {name: above for tree in TAXONOMIES.values() for name, above in _paths(tree)}
 BELOW = {name: [n for n in SLOT if name in ABOVE[n]] for name in SLOT}
-APART = {name: [n for n in SLOT if SLOT[n] == SLOT[name] and n != name and n not in ABOVE[name] and name not in ABOVE[n]] for name in SLOT}
+APART = {
+    name: [
+        n
+        for n in SLOT
+        if SLOT[n] == SLOT[name]
+        and n != name
+        and n not in ABOVE[name]
+        and name not in ABOVE[n]
+    ]
+    for name in SLOT
+}
 NAMES = {slot: [n for n in SLOT if SLOT[n] == slot] for slot in TAXONOMIES}
 GENERAL = {slot: [n for n in names if BELOW[n]] for slot, names in NAMES.items()}
 
 # %% ../nbs/api/01_planted.ipynb #b8da2d32
-_FLIPPED = {"entailment": "contradiction", "neutral": "neutral", "contradiction": "entailment"}
+_FLIPPED = {
+    "entailment": "contradiction",
+    "neutral": "neutral",
+    "contradiction": "entailment",
+}
+
 
 def _evidence(rng, name, label):
     "What the premise says (None: nothing) so that `name` is entailed, open or contradicted, and the rule."
-    if label == "entailment": return rng.choice(BELOW[name]), "hypernym"
-    if label == "contradiction": return rng.choice(APART[name]), "incompatible"
-    if SLOT[name] == "agent" or (ABOVE[name] and rng.random() < 0.2): return rng.choice(ABOVE[name]), "hyponym"
+    if label == "entailment":
+        return rng.choice(BELOW[name]), "hypernym"
+    if label == "contradiction":
+        return rng.choice(APART[name]), "incompatible"
+    if SLOT[name] == "agent" or (ABOVE[name] and rng.random() < 0.2):
+        return rng.choice(ABOVE[name]), "hyponym"
     return None, "unstated"
 
 # %% ../nbs/api/01_planted.ipynb #11139da8
 def _hypothesis(rng, slots, topic, echo):
     "Phrases (agent first) as (name, positive), the index of the open one; the label plays no part."
-    n, agent_open = rng.choice((1, 1, 1, 2)), rng.random() < 0.15
-    agents = [a for a in GENERAL["agent"] if ABOVE[a]] if agent_open else (NAMES if echo else GENERAL)["agent"]
+    n = rng.choice((1, 1, 1, 2))
+    agent_open = rng.random() < 0.15
+    agents = (
+        [a for a in GENERAL["agent"] if ABOVE[a]]
+        if agent_open
+        else (NAMES if echo else GENERAL)["agent"]
+    )
     agent = rng.choice(agents)
-    if "person" not in (agent, *ABOVE[agent]): slots = [s for s in slots if s != "voice"]
-    chosen = [topic] * bool(topic) + rng.sample([s for s in slots if s != topic], n - bool(topic))
+    if "person" not in (agent, *ABOVE[agent]):
+        slots = [s for s in slots if s != "voice"]
+    chosen = [topic] * bool(topic) + rng.sample(
+        [s for s in slots if s != topic], n - bool(topic)
+    )
     rng.shuffle(chosen)
     target = 0 if agent_open else rng.randrange(1, n + 1)
     phrases = [(agent, True)]
     for i, slot in enumerate(chosen, 1):
         names = GENERAL if i == target or not echo else NAMES
-        phrases.append((rng.choice(names[slot]), not (n == 1 and i == target and rng.random() < 0.25)))
+        phrases.append(
+            (
+                rng.choice(names[slot]),
+                not (n == 1 and i == target and rng.random() < 0.25),
+            )
+        )
     return phrases, target
 
 # %% ../nbs/api/01_planted.ipynb #46845336
 def _premise(rng, phrases, target, label, echo):
     "The scene (agent first) that gives the hypothesis its label, and the rule that does."
-    scene, speaks = [], any(SLOT[name] == "voice" for name, _ in phrases)
+    scene = []
+    speaks = any(SLOT[name] == "voice" for name, _ in phrases)
     for i, (name, positive) in enumerate(phrases):
-        if i != target: scene.append(name if echo else rng.choice(BELOW[name])); continue
+        if i != target:
+            scene.append(name if echo else rng.choice(BELOW[name]))
+            continue
         fact, rule = _evidence(rng, name, label if positive else _FLIPPED[label])
-        while i == 0 and speaks and "person" not in (fact, *ABOVE[fact]): fact, rule = _evidence(rng, name, label)
-        if fact: scene.append(fact)
+        while i == 0 and speaks and "person" not in (fact, *ABOVE[fact]):
+            fact, rule = _evidence(rng, name, label)
+        if fact:
+            scene.append(fact)
         rule += "" if positive else " (negated)"
-    agent, facts = scene[0], scene[1:]
-    taken = {SLOT[name] for name, _ in phrases} | (set() if "person" in (agent, *ABOVE[agent]) else {"voice"})
+    agent = scene[0]
+    facts = scene[1:]
+    taken = {SLOT[name] for name, _ in phrases} | (
+        set() if "person" in (agent, *ABOVE[agent]) else {"voice"}
+    )
     free = [slot for slot in TAXONOMIES if slot not in taken]
     rng.shuffle(free)
-    facts += [rng.choice(NAMES[slot]) for slot in free[:rng.choice((2, 3)) - len(facts)]]
+    facts += [rng.choice(NAMES[slot]) for slot in free[: rng.choice((2, 3)) - len(facts)]]
     rng.shuffle(facts)
     return [agent, *facts], rule
 
@@ -103,7 +188,12 @@ ARTIFACTS = ("cue", "giveaway", "overlap")
 # %% ../nbs/api/01_planted.ipynb #eb5973c9
 def _spans(text, names):
     "[start, end) of each name in a sentence, in order."
-    return sorted([*m.span()] for name in names for m in [re.search(rf"\b{re.escape(name)}\b", text)])
+    return sorted(
+        [*m.span()]
+        for name in names
+        for m in [re.search(rf"\b{re.escape(name)}\b", text)]
+    )
+
 
 def _sentence(subject, facts, lead=""):
     listed = " and ".join(filter(None, [", ".join(facts[:-1]), facts[-1]]))
@@ -114,37 +204,73 @@ def _sentence(subject, facts, lead=""):
 def _pair(rng, label, kind, points_to, kinds):
     "One row."
     echo = points_to == "entailment" if kind == "overlap" else rng.random() < 0.5
-    slots = [s for s in TAXONOMIES if s != "agent" and not ("giveaway" in kinds and s in GIVEAWAYS.values())]
+    slots = [
+        s
+        for s in TAXONOMIES
+        if s != "agent" and not ("giveaway" in kinds and s in GIVEAWAYS.values())
+    ]
     topic = GIVEAWAYS[points_to] if kind == "giveaway" else None
     phrases, target = _hypothesis(rng, slots, topic, echo)
     scene, rule = _premise(rng, phrases, target, label, echo)
     lead = f"{CUES[points_to]}, " if kind == "cue" else ""
-    premise = _sentence(("an " if scene[0][0] in "aeiou" else "a ") + scene[0], scene[1:], lead)
-    hypothesis = _sentence(f"the {phrases[0][0]}", [" and ".join(("" if yes else "not ") + name for name, yes in phrases[1:])])
+    premise = _sentence(
+        ("an " if scene[0][0] in "aeiou" else "a ") + scene[0], scene[1:], lead
+    )
+    hypothesis = _sentence(
+        f"the {phrases[0][0]}",
+        [" and ".join(("" if yes else "not ") + name for name, yes in phrases[1:])],
+    )
     others = [name for i, (name, _) in enumerate(phrases) if i != target]
-    in_premise = [[0, len(CUES[points_to])]] if kind == "cue" else _spans(premise, others) if kind == "overlap" and echo else []
-    in_hypothesis = {"cue": [], "giveaway": [n for n, _ in phrases if SLOT[n] == topic], "overlap": others}[kind]
-    return dict(premise=premise, hypothesis=hypothesis, label=LABELS.index(label), artifact=kind, points_to=LABELS.index(points_to),
-                artifact_spans_premise=in_premise, artifact_spans_hypothesis=_spans(hypothesis, in_hypothesis),
-                rule=rule, slot=SLOT[phrases[target][0]], scene=scene)
+    in_premise = (
+        [[0, len(CUES[points_to])]]
+        if kind == "cue"
+        else _spans(premise, others)
+        if kind == "overlap" and echo
+        else []
+    )
+    in_hypothesis = {
+        "cue": [],
+        "giveaway": [n for n, _ in phrases if SLOT[n] == topic],
+        "overlap": others,
+    }[kind]
+    return dict(
+        premise=premise,
+        hypothesis=hypothesis,
+        label=LABELS.index(label),
+        artifact=kind,
+        points_to=LABELS.index(points_to),
+        artifact_spans_premise=in_premise,
+        artifact_spans_hypothesis=_spans(hypothesis, in_hypothesis),
+        rule=rule,
+        slot=SLOT[phrases[target][0]],
+        scene=scene,
+    )
 
 # %% ../nbs/api/01_planted.ipynb #399f23fd
 def _points_to(rng, split, kind, label, strength):
     "The label an artifact points to, by split."
     if split == "challenge":
-        if kind == "overlap" and label != "entailment": return "entailment"
+        if kind == "overlap" and label != "entailment":
+            return "entailment"
         return rng.choice([other for other in LABELS if other != label])
     strength = 0 if split == "clean" else strength
     return label if rng.random() < strength else rng.choice(LABELS)
 
+
 def _rows(n, split, kinds, strength, seed, seen):
     "`n` pairs that are not in `seen`, labels and kinds balanced; the random numbers are the split's own."
-    rng, rows = random.Random(f"{seed}/{split}"), []
+    rng = random.Random(f"{seed}/{split}")
+    rows = []
     while len(rows) < n:
-        label, kind = LABELS[len(rows) % 3], kinds[len(rows) // 3 % len(kinds)]
-        row = _pair(rng, label, kind, _points_to(rng, split, kind, label, strength[kind]), kinds)
+        label = LABELS[len(rows) % 3]
+        kind = kinds[len(rows) // 3 % len(kinds)]
+        row = _pair(
+            rng, label, kind, _points_to(rng, split, kind, label, strength[kind]), kinds
+        )
         pair = row["premise"], row["hypothesis"]
-        if pair not in seen: seen.add(pair); rows.append(row)
+        if pair not in seen:
+            seen.add(pair)
+            rows.append(row)
     rng.shuffle(rows)
     return rows
 
@@ -152,61 +278,120 @@ def _rows(n, split, kinds, strength, seed, seen):
 def _check(n_train, n_eval, strength, artifacts):
     "Arguments made regular: kinds and their strengths; ValueError otherwise."
     for name, n in dict(n_train=n_train, n_eval=n_eval).items():
-        if not isinstance(n, Integral) or isinstance(n, bool) or n < 1: raise ValueError(f"{name} is {n!r}; it must be a whole number, 1 or more")
-    kinds = (artifacts,) if isinstance(artifacts, str) else tuple(dict.fromkeys(artifacts))
+        if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
+            raise ValueError(f"{name} is {n!r}; it must be a whole number, 1 or more")
+    kinds = (
+        (artifacts,) if isinstance(artifacts, str) else tuple(dict.fromkeys(artifacts))
+    )
     named = set(kinds) | (set(strength) if isinstance(strength, Mapping) else set())
-    if unknown := sorted(named - set(ARTIFACTS)): raise ValueError(f"unknown artifact {unknown[0]!r}; choices: {', '.join(ARTIFACTS)}")
-    if not kinds: raise ValueError(f"artifacts is empty; choices: {', '.join(ARTIFACTS)} (strength=0 makes data in which none is informative)")
-    strengths = {kind: strength.get(kind, 0.9) if isinstance(strength, Mapping) else strength for kind in kinds}
+    if unknown := sorted(named - set(ARTIFACTS)):
+        raise ValueError(
+            f"unknown artifact {unknown[0]!r}; choices: {', '.join(ARTIFACTS)}"
+        )
+    if not kinds:
+        raise ValueError(
+            f"artifacts is empty; choices: {', '.join(ARTIFACTS)} (strength=0 makes data in which none is informative)"
+        )
+    strengths = {
+        kind: strength.get(kind, 0.9) if isinstance(strength, Mapping) else strength
+        for kind in kinds
+    }
     for kind, s in strengths.items():
-        if not isinstance(s, Real) or not 0 <= s <= 1: raise ValueError(f"strength of {kind} is {s!r}; it must be between 0 and 1")
+        if not isinstance(s, Real) or not 0 <= s <= 1:
+            raise ValueError(f"strength of {kind} is {s!r}; it must be between 0 and 1")
     return kinds, strengths
 
 # %% ../nbs/api/01_planted.ipynb #3efe96ab
 def planted_nli(
-    n_train: int = 8000, # pairs in train
-    n_eval: int = 1000, # pairs in each of validation, clean and challenge
-    strength: float | Mapping[str, float] = 0.9, # probability that an artifact follows the label, 0..1; or {kind: strength}, kinds left out have 0.9
-    seed: int = 0, # of the data; the global random state is neither read nor changed
-    artifacts: Sequence[str] = ARTIFACTS, # kinds to plant, in equal parts: "cue", "giveaway", "overlap"
-) -> DatasetDict: # train, validation, clean, challenge; ValueError for a strength, kind or number that cannot be
+    n_train: int = 8000,  # pairs in train
+    n_eval: int = 1000,  # pairs in each of validation, clean and challenge
+    strength: float
+    | Mapping[
+        str, float
+    ] = 0.9,  # probability that an artifact follows the label, 0..1; or {kind: strength}, kinds left out have 0.9
+    seed: int = 0,  # of the data; the global random state is neither read nor changed
+    artifacts: Sequence[
+        str
+    ] = ARTIFACTS,  # kinds to plant, in equal parts: "cue", "giveaway", "overlap"
+) -> DatasetDict:  # train, validation, clean, challenge; ValueError for a strength, kind or number that cannot be
     "Premise-hypothesis pairs whose labels follow from meaning, with planted artifacts and the spans where they are."
     kinds, strengths = _check(n_train, n_eval, strength, artifacts)
-    spans, seen = ListOf(ListOf(Value("int32"))), set()
-    text, label = Value("string"), ClassLabel(names=list(LABELS))
-    features = Features(premise=text, hypothesis=text, label=label, artifact=text, points_to=label, artifact_spans_premise=spans,
-                        artifact_spans_hypothesis=spans, rule=text, slot=text, scene=ListOf(text))
+    spans = ListOf(ListOf(Value("int32")))
+    seen = set()
+    text = Value("string")
+    label = ClassLabel(names=list(LABELS))
+    features = Features(
+        premise=text,
+        hypothesis=text,
+        label=label,
+        artifact=text,
+        points_to=label,
+        artifact_spans_premise=spans,
+        artifact_spans_hypothesis=spans,
+        rule=text,
+        slot=text,
+        scene=ListOf(text),
+    )
     sizes = dict(clean=n_eval, challenge=n_eval, validation=n_eval, train=n_train)
-    rows = {split: _rows(n, split, kinds, strengths, seed, seen) for split, n in sizes.items()}
-    return DatasetDict({split: Dataset.from_list(rows[split], features=features)
-                        for split in ("train", "validation", "clean", "challenge")})
+    rows = {
+        split: _rows(n, split, kinds, strengths, seed, seen) for split, n in sizes.items()
+    }
+    return DatasetDict(
+        {
+            split: Dataset.from_list(rows[split], features=features)
+            for split in ("train", "validation", "clean", "challenge")
+        }
+    )
 
 # %% ../nbs/api/01_planted.ipynb #7e0f10a7
-def planted_vocabulary() -> list[str]: # special tokens, the grammar's words, then single characters
+def planted_vocabulary() -> list[
+    str
+]:  # special tokens, the grammar's words, then single characters
     "The tokens of `tiny_model`: known words whole, any other text spelled."
-    words = [w for text in (*SLOT, *CUES.values(), "a an the is not and , .") for w in text.lower().split()]
-    characters = [c for c in string.printable if c.isprintable() and c == c.lower() and c != " "]
+    words = [
+        w
+        for text in (*SLOT, *CUES.values(), "a an the is not and , .")
+        for w in text.lower().split()
+    ]
+    characters = [
+        c for c in string.printable if c.isprintable() and c == c.lower() and c != " "
+    ]
     pieces = characters + [f"##{c}" for c in characters]
-    return list(dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *pieces]))
+    return list(
+        dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *pieces])
+    )
 
 # %% ../nbs/api/01_planted.ipynb #a2dc0fcd
 def tiny_tokenizer(
-    max_length: int = 128, # longest input, in tokens
-    words: Sequence[str] = (), # words beside those of the grammar that are tokens of their own, in lower case
-) -> PreTrainedTokenizerFast: # lower-casing WordPiece: [CLS] premise [SEP] hypothesis [SEP], with token types and offsets
+    max_length: int = 128,  # longest input, in tokens
+    words: Sequence[
+        str
+    ] = (),  # words beside those of the grammar that are tokens of their own, in lower case
+) -> PreTrainedTokenizerFast:  # lower-casing WordPiece: [CLS] premise [SEP] hypothesis [SEP], with token types and offsets
     "A tokenizer built on the spot over the grammar's closed vocabulary."
-    vocabulary = {token: i for i, token in enumerate(dict.fromkeys([*planted_vocabulary(), *words]))}
+    vocabulary = {
+        token: i for i, token in enumerate(dict.fromkeys([*planted_vocabulary(), *words]))
+    }
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")])
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")],
+    )
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, model_max_length=max_length, padding_side="right",
+        tokenizer_object=tokenizer,
+        model_max_length=max_length,
+        padding_side="right",
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-        pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]")
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+    )
 
 # %% ../nbs/api/01_planted.ipynb #0f25e94f
 @torch.no_grad()
@@ -218,7 +403,10 @@ def _relate_words(weights, tokenizer, scale=0.2):
         for name in names:
             path = torch.stack([vectors[n] for n in (slot, name, *ABOVE[name])])
             for word in set(name.lower().split()) - common:
-                weights[tokenizer.convert_tokens_to_ids(word)] = scale * path.sum(0) / len(path) ** 0.5
+                weights[tokenizer.convert_tokens_to_ids(word)] = (
+                    scale * path.sum(0) / len(path) ** 0.5
+                )
+
 
 @torch.no_grad()
 def _start_mimetic(attention):
@@ -228,28 +416,43 @@ def _start_mimetic(attention):
 
 # %% ../nbs/api/01_planted.ipynb #8ace14c2
 def tiny_model(
-    seed: int = 0, # of the initial weights; the global random state is left as it was
+    seed: int = 0,  # of the initial weights; the global random state is left as it was
     *,
-    hidden_size: int = 64, # width of the encoder, a multiple of num_heads
-    num_layers: int = 2, # transformer layers
-    num_heads: int = 8, # attention heads a layer
-    dropout: float = 0.0, # on hidden states and attention; 0 trains fastest from scratch
-    max_length: int = 128, # longest input, in tokens
-    words: Sequence[str] = (), # more words of the tokenizer, see `tiny_tokenizer`
-    head: type[ElectraPreTrainedModel] = ElectraForSequenceClassification, # what is built upon the encoder
-    labels: Sequence[str] = LABELS, # names of the outputs
-) -> tuple[ElectraPreTrainedModel, PreTrainedTokenizerFast]: # untrained model in training mode, and its tokenizer
+    hidden_size: int = 64,  # width of the encoder, a multiple of num_heads
+    num_layers: int = 2,  # transformer layers
+    num_heads: int = 8,  # attention heads a layer
+    dropout: float = 0.0,  # on hidden states and attention; 0 trains fastest from scratch
+    max_length: int = 128,  # longest input, in tokens
+    words: Sequence[str] = (),  # more words of the tokenizer, see `tiny_tokenizer`
+    head: type[
+        ElectraPreTrainedModel
+    ] = ElectraForSequenceClassification,  # what is built upon the encoder
+    labels: Sequence[str] = LABELS,  # names of the outputs
+) -> tuple[
+    ElectraPreTrainedModel, PreTrainedTokenizerFast
+]:  # untrained model in training mode, and its tokenizer
     "A small ELECTRA for three-way classification (or another `head`) and its tokenizer, built from configuration."
     tokenizer = tiny_tokenizer(max_length, words)
     config = ElectraConfig(
-        vocab_size=len(tokenizer), embedding_size=hidden_size, hidden_size=hidden_size, num_hidden_layers=num_layers,
-        num_attention_heads=num_heads, intermediate_size=4 * hidden_size, max_position_embeddings=max_length,
-        hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout, classifier_dropout=dropout,
-        initializer_range=0.1, pad_token_id=tokenizer.pad_token_id,
-        id2label=dict(enumerate(labels)), label2id={label: i for i, label in enumerate(labels)})
+        vocab_size=len(tokenizer),
+        embedding_size=hidden_size,
+        hidden_size=hidden_size,
+        num_hidden_layers=num_layers,
+        num_attention_heads=num_heads,
+        intermediate_size=4 * hidden_size,
+        max_position_embeddings=max_length,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+        classifier_dropout=dropout,
+        initializer_range=0.1,
+        pad_token_id=tokenizer.pad_token_id,
+        id2label=dict(enumerate(labels)),
+        label2id={label: i for i, label in enumerate(labels)},
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = head(config)
         _relate_words(model.get_input_embeddings().weight, tokenizer)
-    for layer in model.electra.encoder.layer: _start_mimetic(layer.attention)
+    for layer in model.electra.encoder.layer:
+        _start_mimetic(layer.attention)
     return model.train(), tokenizer

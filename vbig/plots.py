@@ -24,29 +24,59 @@ from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
 from .data import LABELS
-from .evaluation import TWO_WAY_LABELS, error_by, is_two_way, read_predictions, reliability_table
+from vbig.evaluation import (
+    TWO_WAY_LABELS,
+    error_by,
+    is_two_way,
+    read_predictions,
+    reliability_table,
+)
 
 # %% ../nbs/api/08_plots.ipynb #af5b496a
 WIDTH, WIDE = 3.5, 7.0  # inches
 MARKERS = "osD^vPX*"
-DIVERGING = mpl.colors.LinearSegmentedColormap.from_list("orange_blue", ["#b35806", "#f1a340", "#fee0b6", "#ffffff", "#d1e5f0", "#67a9cf", "#2166ac"])
-STYLE = {"font.size": 8, "axes.titlesize": 9, "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7,
-         "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3, "text.parse_math": False}
+DIVERGING = mpl.colors.LinearSegmentedColormap.from_list(
+    "orange_blue",
+    ["#b35806", "#f1a340", "#fee0b6", "#ffffff", "#d1e5f0", "#67a9cf", "#2166ac"],
+)
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "text.parse_math": False,
+}
 
-def _figure(rows: int = 1, columns: int = 1, width: float = WIDTH, height: float = 2.6, **kwargs: Any) -> tuple[Figure, np.ndarray]:
+
+def _figure(
+    rows: int = 1,
+    columns: int = 1,
+    width: float = WIDTH,
+    height: float = 2.6,
+    **kwargs: Any,
+) -> tuple[Figure, np.ndarray]:
     "A figure in the house style, with its axes as a flat array."
     figure = plt.figure(figsize=(width, height), layout="constrained")
-    with mpl.rc_context(STYLE): axes = figure.subplots(rows, columns, squeeze=False, **kwargs)
+    with mpl.rc_context(STYLE):
+        axes = figure.subplots(rows, columns, squeeze=False, **kwargs)
     return figure, axes.ravel()
 
 # %% ../nbs/api/08_plots.ipynb #1ff3cc7b
 def _legend(ax: Axes, **kwargs: Any) -> None:
     "A legend in the house style, where there is something to tell apart."
-    if any(ax.get_legend_handles_labels()[1]): ax.legend(fontsize=7, frameon=False, **kwargs)
+    if any(ax.get_legend_handles_labels()[1]):
+        ax.legend(fontsize=7, frameon=False, **kwargs)
+
 
 def _axes(ax: Axes | None, width: float = WIDTH, height: float = 2.6) -> Axes:
     "The given axes, or those of a new figure."
     return ax if ax is not None else _figure(width=width, height=height)[1][0]
+
 
 def _words_on(ax: Axes, title: str = "", xlabel: str = "", ylabel: str = "") -> None:
     "Title and axis labels, wrapped, in the house sizes."
@@ -54,71 +84,143 @@ def _words_on(ax: Axes, title: str = "", xlabel: str = "", ylabel: str = "") -> 
     ax.set_xlabel(xlabel, fontsize=8)
     ax.set_ylabel(ylabel, fontsize=8)
 
+
 def _series(names: Sequence[str]) -> dict[str, dict]:
     "Colour and marker for each name."
     palette = sns.color_palette("colorblind", max(len(names), 1))
-    return {name: {"color": palette[i], "marker": MARKERS[i % len(MARKERS)], "markersize": 4, "linewidth": 1.2} for i, name in enumerate(names)}
+    return {
+        name: {
+            "color": palette[i],
+            "marker": MARKERS[i % len(MARKERS)],
+            "markersize": 4,
+            "linewidth": 1.2,
+        }
+        for i, name in enumerate(names)
+    }
+
 
 def _label_names(labels: pd.Series) -> list[str]:
     "The labels there are, in the order of the task, so that a label has the same colour in every figure."
     there = [str(l) for l in labels.unique()]
-    return sorted(there, key=lambda l: (LABELS.index(l) if l in LABELS else len(LABELS), l))
+    return sorted(
+        there, key=lambda l: (LABELS.index(l) if l in LABELS else len(LABELS), l)
+    )
+
 
 def _named(predictions: Any) -> dict[str, pd.DataFrame]:
     "Predictions of one or several models as name -> frame."
     items = predictions if isinstance(predictions, Mapping) else {"": predictions}
-    return {str(k): v if isinstance(v, pd.DataFrame) else read_predictions(v) for k, v in items.items()}
+    return {
+        str(k): v if isinstance(v, pd.DataFrame) else read_predictions(v)
+        for k, v in items.items()
+    }
+
 
 def _wrapped(text: Any, width: int = 22, lines: int = 3) -> str:
     "A label broken into short lines, also inside long words, and cut with an ellipsis."
-    parts = textwrap.wrap(str(text), width, break_long_words=True, break_on_hyphens=True) or [""]
+    parts = textwrap.wrap(
+        str(text), width, break_long_words=True, break_on_hyphens=True
+    ) or [""]
     return "\n".join(parts[:lines]) + ("…" if len(parts) > lines else "")
 
 # %% ../nbs/api/08_plots.ipynb #38b0f417
 CURVES = ("loss", "loss_ce", "ig_penalty", "eval_loss", "eval_accuracy")
 
+
 def plot_learning_curves(
-    histories: Mapping[str, Sequence],  # model -> `log_history` (list of dicts), or a list of such lists (seeds)
-    metrics: Sequence[str] | None = None,  # which quantities; None: those of `CURVES` that were logged
+    histories: Mapping[
+        str, Sequence
+    ],  # model -> `log_history` (list of dicts), or a list of such lists (seeds)
+    metrics: Sequence[str]
+    | None = None,  # which quantities; None: those of `CURVES` that were logged
     *,
     x: str = "step",  # "step" or "epoch"
     columns: int = 2,  # panels a row
 ) -> Figure:  # a panel for each metric
     "Training and evaluation curves of one or several models, seeds as a band."
-    runs = {name: h if h and not isinstance(h[0], Mapping) else [h] for name, h in histories.items()}
-    logged = {key for run in runs.values() for history in run for row in history for key in row}
+    runs = {
+        name: h if h and not isinstance(h[0], Mapping) else [h]
+        for name, h in histories.items()
+    }
+    logged = {
+        key for run in runs.values() for history in run for row in history for key in row
+    }
     metrics = [m for m in (metrics or CURVES) if m in logged]
-    if not metrics: raise ValueError(f"nothing to draw: the histories hold {', '.join(sorted(logged)) or 'no rows'}")
+    if not metrics:
+        raise ValueError(
+            f"nothing to draw: the histories hold {', '.join(sorted(logged)) or 'no rows'}"
+        )
     columns = min(columns, len(metrics))
     rows = math.ceil(len(metrics) / columns)
-    figure, axes = _figure(rows, columns, WIDTH if columns == 1 else WIDE, 0.4 + 1.9 * rows)
-    for ax, metric in zip(axes, metrics): _curves(ax, runs, metric, x)
-    for ax in axes[len(metrics):]: ax.remove()
+    figure, axes = _figure(
+        rows, columns, WIDTH if columns == 1 else WIDE, 0.4 + 1.9 * rows
+    )
+    for ax, metric in zip(axes, metrics):
+        _curves(ax, runs, metric, x)
+    for ax in axes[len(metrics) :]:
+        ax.remove()
     _legend(axes[0])
     return figure
+
 
 def _curves(ax: Axes, runs: Mapping[str, Sequence], metric: str, x: str) -> None:
     "One quantity of every model against steps or epochs."
     for name, style in _series(list(runs)).items():
-        points = pd.DataFrame([(row[x], row[metric]) for history in runs[name] for row in history if metric in row and x in row and row[metric] is not None], columns=["x", "y"], dtype=float)
+        points = pd.DataFrame(
+            [
+                (row[x], row[metric])
+                for history in runs[name]
+                for row in history
+                if metric in row and x in row and row[metric] is not None
+            ],
+            columns=["x", "y"],
+            dtype=float,
+        )
         lines = points.groupby("x")["y"].agg(["mean", "min", "max"])
-        ax.plot(lines.index, lines["mean"], label=_wrapped(name), **style | {"markersize": 3 if len(lines) < 25 else 0})
-        if len(runs[name]) > 1: ax.fill_between(lines.index, lines["min"], lines["max"], color=style["color"], alpha=0.2, linewidth=0)
+        ax.plot(
+            lines.index,
+            lines["mean"],
+            label=_wrapped(name),
+            **style | {"markersize": 3 if len(lines) < 25 else 0},
+        )
+        if len(runs[name]) > 1:
+            ax.fill_between(
+                lines.index,
+                lines["min"],
+                lines["max"],
+                color=style["color"],
+                alpha=0.2,
+                linewidth=0,
+            )
     _words_on(ax, metric.replace("_", " "), xlabel=x)
 
 # %% ../nbs/api/08_plots.ipynb #8b698093
 def _pieces(attribution: Any) -> list[tuple[str, list[tuple[str, float]]]]:
     "Premise and hypothesis of an attribution as (name, [(text, score)]), special tokens left out."
     texts = attribution.tokens
-    scores, segment = np.asarray(attribution.scores, dtype=float), list(attribution.segment)
+    scores = np.asarray(attribution.scores, dtype=float)
+    segment = list(attribution.segment)
     if not len(texts) == len(scores) == len(segment):
-        raise ValueError(f"{len(texts)} texts, {len(scores)} scores and {len(segment)} segments: they must be as many")
-    return [(name, [(str(t), float(s)) for t, s, g in zip(texts, scores, segment) if g == i]) for i, name in enumerate(getattr(attribution, "sides", ("premise", "hypothesis")))]
+        raise ValueError(
+            f"{len(texts)} texts, {len(scores)} scores and {len(segment)} segments: they must be as many"
+        )
+    return [
+        (name, [(str(t), float(s)) for t, s, g in zip(texts, scores, segment) if g == i])
+        for i, name in enumerate(getattr(attribution, "sides", ("premise", "hypothesis")))
+    ]
+
 
 def _limit(attributions: Sequence[Any]) -> float:
     "The largest absolute score of several attributions: the end of their common colour scale."
-    values = [abs(s) for a in attributions for _, pieces in _pieces(a) for _, s in pieces if math.isfinite(s)]
+    values = [
+        abs(s)
+        for a in attributions
+        for _, pieces in _pieces(a)
+        for _, s in pieces
+        if math.isfinite(s)
+    ]
     return max([*values, 1e-12])
+
 
 def _right_to_left(pieces: Sequence[tuple[str, float]]) -> bool:
     "Whether the first letter with a direction runs from right to left."
@@ -128,80 +230,191 @@ def _right_to_left(pieces: Sequence[tuple[str, float]]) -> bool:
 # %% ../nbs/api/08_plots.ipynb #daa1c0ad
 def _chunks(text: str, room: float, measure: Any) -> list[str]:
     "The text in pieces that fit into `room` inches."
-    if measure(text) <= room or len(text) < 2: return [text]
+    if measure(text) <= room or len(text) < 2:
+        return [text]
     n = max(1, int(len(text) * room / measure(text)))
     return [text[:n], *_chunks(text[n:], room, measure)]
 
-def _lines(pieces: Sequence[tuple[str, float]], room: float, measure: Any, gap: float) -> list[list[tuple[str, float, float, float]]]:
+
+def _lines(
+    pieces: Sequence[tuple[str, float]], room: float, measure: Any, gap: float
+) -> list[list[tuple[str, float, float, float]]]:
     "Break pieces into lines of (text, score, left edge, width), in inches."
-    lines, x = [[]], 0.0
+    lines = [[]]
+    x = 0.0
     for text, score in pieces:
         for i, chunk in enumerate(_chunks(text or " ", room - 2 * gap, measure)):
             width = max(measure(chunk), 0.12) + 2 * gap
-            if (x and x + width > room) or i: lines, x = [*lines, []], 0.0
+            if (x and x + width > room) or i:
+                lines = [*lines, []]
+                x = 0.0
             lines[-1].append((chunk, score, x, width))
             x += width + gap
     return lines
 
 # %% ../nbs/api/08_plots.ipynb #9e2b4be1
-_LINE, _GAP, _MARGIN = 0.34, 0.025, 0.62  # inches: height of a line, space inside a box, room for "hypothesis"
+_LINE = 0.34
+_GAP = 0.025
+_MARGIN = 0.62  # inches: height of a line, space inside a box, room for "hypothesis"
+
 
 def _measure(figure: Figure, size: float) -> Any:
     "A function that gives the width of a text in inches."
-    renderer, font = figure.canvas.get_renderer() if hasattr(figure.canvas, "get_renderer") else mpl.backends.backend_agg.FigureCanvasAgg(figure).get_renderer(), mpl.font_manager.FontProperties(size=size)
-    return lambda text: renderer.get_text_width_height_descent(text, font, False)[0] / figure.dpi
+    renderer = (
+        figure.canvas.get_renderer()
+        if hasattr(figure.canvas, "get_renderer")
+        else mpl.backends.backend_agg.FigureCanvasAgg(figure).get_renderer()
+    )
+    font = mpl.font_manager.FontProperties(size=size)
+    return lambda text: (
+        renderer.get_text_width_height_descent(text, font, False)[0] / figure.dpi
+    )
 
-def _draw_text(ax: Axes, attribution: Any, norm: TwoSlopeNorm, room: float, measure: Any, size: float, values: bool) -> float:
+
+def _draw_text(
+    ax: Axes,
+    attribution: Any,
+    norm: TwoSlopeNorm,
+    room: float,
+    measure: Any,
+    size: float,
+    values: bool,
+) -> float:
     "Draw one attribution into axes measured in inches; the height it takes."
     y = 0.0
     for name, pieces in _pieces(attribution):
-        ax.text(-0.06, y + 0.11, name, ha="right", va="center", size=size - 1, color="0.35")
+        ax.text(
+            -0.06, y + 0.11, name, ha="right", va="center", size=size - 1, color="0.35"
+        )
         right = _right_to_left(pieces)
-        for line in _lines(pieces, room, measure, _GAP) if pieces else [[("(empty)", math.nan, 0.0, 0.5)]]:
+        for line in (
+            _lines(pieces, room, measure, _GAP)
+            if pieces
+            else [[("(empty)", math.nan, 0.0, 0.5)]]
+        ):
             for text, score, x, width in line:
-                _draw_piece(ax, text, score, room - x - width if right else x, y, width, norm, size, values)
+                _draw_piece(
+                    ax,
+                    text,
+                    score,
+                    room - x - width if right else x,
+                    y,
+                    width,
+                    norm,
+                    size,
+                    values,
+                )
             y += _LINE if values else 0.25
         y += 0.06
     return y
 
 # %% ../nbs/api/08_plots.ipynb #ff79eab5
-def _draw_piece(ax: Axes, text: str, score: float, x: float, y: float, width: float, norm: TwoSlopeNorm, size: float, values: bool) -> None:
+def _draw_piece(
+    ax: Axes,
+    text: str,
+    score: float,
+    x: float,
+    y: float,
+    width: float,
+    norm: TwoSlopeNorm,
+    size: float,
+    values: bool,
+) -> None:
     "One token on its colour, its score below."
     colour = DIVERGING(norm(score)) if math.isfinite(score) else (1, 1, 1, 1)
-    ax.add_patch(plt.Rectangle((x, y), width, 0.22, facecolor=colour, edgecolor="0.8", linewidth=0.4))
-    ax.text(x + width / 2, y + 0.11, text, ha="center", va="center_baseline", size=size, color=_ink(colour), parse_math=False)
-    if values and math.isfinite(score): ax.text(x + width / 2, y + 0.27, _short(score, norm.vmax), ha="center", va="center", size=size - 3, color="0.35")
+    ax.add_patch(
+        plt.Rectangle(
+            (x, y), width, 0.22, facecolor=colour, edgecolor="0.8", linewidth=0.4
+        )
+    )
+    ax.text(
+        x + width / 2,
+        y + 0.11,
+        text,
+        ha="center",
+        va="center_baseline",
+        size=size,
+        color=_ink(colour),
+        parse_math=False,
+    )
+    if values and math.isfinite(score):
+        ax.text(
+            x + width / 2,
+            y + 0.27,
+            _short(score, norm.vmax),
+            ha="center",
+            va="center",
+            size=size - 3,
+            color="0.35",
+        )
+
 
 def _ink(colour: Sequence[float]) -> str:
     "Black or white, whichever is readable on a colour."
-    return "white" if 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < 0.5 else "black"
+    return (
+        "white"
+        if 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < 0.5
+        else "black"
+    )
+
 
 def _short(score: float, top: float) -> str:
     "A score with as many digits as the scale needs, without the leading zero."
     digits = min(5, max(2 if top < 10 else 1, 1 - math.floor(math.log10(top))))
-    text = f"{score:+.{digits}f}".replace("+0.", "+.").replace("-0.", "\N{MINUS SIGN}.").replace("-", "\N{MINUS SIGN}")
+    text = (
+        f"{score:+.{digits}f}".replace("+0.", "+.")
+        .replace("-0.", "\N{MINUS SIGN}.")
+        .replace("-", "\N{MINUS SIGN}")
+    )
     return "0" if float(f"{score:.{digits}f}") == 0 else text
 
 # %% ../nbs/api/08_plots.ipynb #88cc5ae9
-def _draw_panels(panels: Sequence[tuple[str, Any]], limit: float, width: float, size: float, values: bool, columns: int) -> Figure:
+def _draw_panels(
+    panels: Sequence[tuple[str, Any]],
+    limit: float,
+    width: float,
+    size: float,
+    values: bool,
+    columns: int,
+) -> Figure:
     "Attributions with titles in a grid on one colour scale, as high as their texts need."
     figure = plt.figure(figsize=(width, 1))
-    norm, room, measure = TwoSlopeNorm(0, -limit, limit), width / columns - _MARGIN - 0.08, _measure(figure, size)
-    rows = [panels[i:i + columns] for i in range(0, len(panels), columns)]
+    norm = TwoSlopeNorm(0, -limit, limit)
+    room = width / columns - _MARGIN - 0.08
+    measure = _measure(figure, size)
+    rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
     drawn = []
     for r, row in enumerate(rows):
         for c, (title, attribution) in enumerate(row):
             ax = figure.add_axes((0, 0, 1, 1))
-            drawn.append((r, c, ax, _draw_text(ax, attribution, norm, room, measure, size, values)))
+            drawn.append(
+                (r, c, ax, _draw_text(ax, attribution, norm, room, measure, size, values))
+            )
             lines = _title_lines(title, room + _MARGIN, measure)
-            ax.text(-_MARGIN + 0.04, -0.08, "\n".join(lines), ha="left", va="bottom", size=size, weight="bold", parse_math=False)
+            ax.text(
+                -_MARGIN + 0.04,
+                -0.08,
+                "\n".join(lines),
+                ha="left",
+                va="bottom",
+                size=size,
+                weight="bold",
+                parse_math=False,
+            )
             drawn[-1] += (0.14 + 0.15 * len(lines),)
     heights = [max(h + t for r, _, _, h, t in drawn if r == i) for i in range(len(rows))]
     total = sum(heights) + 0.5
     figure.set_size_inches(width, total)
     for r, c, ax, h, title in drawn:
         top = sum(heights[:r]) + max(t for rr, _, _, _, t in drawn if rr == r)
-        ax.set_position((c / columns + _MARGIN / width, 1 - (top + h) / total, room / width, h / total))
+        ax.set_position(
+            (
+                c / columns + _MARGIN / width,
+                1 - (top + h) / total,
+                room / width,
+                h / total,
+            )
+        )
         ax.set(xlim=(0, room), ylim=(h, 0))
         ax.axis("off")
     _scale(figure, norm, total, size)
@@ -212,103 +425,181 @@ def _title_lines(title: str, room: float, measure: Any) -> list[str]:
     "A title in lines of at most `room` inches, broken between words (bold letters are an eighth wider)."
     lines = [""]
     for word in title.split():
-        if lines[-1] and 1.125 * measure(f"{lines[-1]} {word}") > room: lines.append("")
+        if lines[-1] and 1.125 * measure(f"{lines[-1]} {word}") > room:
+            lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return lines
+
 
 def _scale(figure: Figure, norm: TwoSlopeNorm, total: float, size: float) -> None:
     "The colour scale below the texts."
     width = figure.get_size_inches()[0]
-    bar = figure.colorbar(mpl.cm.ScalarMappable(norm, DIVERGING), cax=figure.add_axes((0.3, 0.32 / total, 0.4, 0.08 / total)), orientation="horizontal")
-    bar.set_ticks([norm.vmin, 0, norm.vmax], labels=[_short(norm.vmin, norm.vmax), "0", _short(norm.vmax, norm.vmax)])
+    bar = figure.colorbar(
+        mpl.cm.ScalarMappable(norm, DIVERGING),
+        cax=figure.add_axes((0.3, 0.32 / total, 0.4, 0.08 / total)),
+        orientation="horizontal",
+    )
+    bar.set_ticks(
+        [norm.vmin, 0, norm.vmax],
+        labels=[_short(norm.vmin, norm.vmax), "0", _short(norm.vmax, norm.vmax)],
+    )
     bar.ax.tick_params(labelsize=size - 2, length=2)
-    bar.ax.set_xlabel("attribution: against the target (orange), for it (blue)", size=size - 1, labelpad=1)
+    bar.ax.set_xlabel(
+        "attribution: against the target (orange), for it (blue)",
+        size=size - 1,
+        labelpad=1,
+    )
 
 # %% ../nbs/api/08_plots.ipynb #920ef1cd
 def plot_token_attributions(
     attributions: Any,  # a `TextAttribution` of `vbig.attribution.attribute`, or several
     *,
-    titles: Sequence[str] | None = None,  # one a text; by default prediction and completeness gap
+    titles: Sequence[str]
+    | None = None,  # one a text; by default prediction and completeness gap
     limit: float | None = None,  # end of the colour scale; None: the largest score shown
     width: float = WIDE,  # inches
     size: float = 8,  # font size, points
     values: bool = True,  # write the score below each token
 ) -> Figure:  # one block of text an example
     "Texts with their attributions as background colour, premise and hypothesis on their own lines."
-    attributions = list(attributions) if isinstance(attributions, (list, tuple)) else [attributions]
-    if not attributions: raise ValueError("no attributions to draw")
+    attributions = (
+        list(attributions) if isinstance(attributions, (list, tuple)) else [attributions]
+    )
+    if not attributions:
+        raise ValueError("no attributions to draw")
     titles = list(titles) if titles is not None else [_title(a) for a in attributions]
-    return _draw_panels(list(zip(titles, attributions, strict=True)), limit or _limit(attributions), width, size, values, 1)
+    return _draw_panels(
+        list(zip(titles, attributions, strict=True)),
+        limit or _limit(attributions),
+        width,
+        size,
+        values,
+        1,
+    )
+
 
 def plot_attribution_pair(
     first: Any,  # `TextAttribution` (or several) of one model
     second: Any,  # of the other model, same texts
     names: Sequence[str] = ("baseline", "regularised"),  # the models
     *,
-    limit: float | None = None,  # end of the common colour scale; None: the largest score of both
+    limit: float
+    | None = None,  # end of the common colour scale; None: the largest score of both
     width: float = WIDE,  # inches
     size: float = 7,  # font size, points
     values: bool = True,  # write the score below each token
 ) -> Figure:  # two columns, a row for each example
     "Two models side by side on one colour scale."
-    many = lambda a: list(a) if isinstance(a, (list, tuple)) else [a]
-    first, second = many(first), many(second)
-    if len(first) != len(second) or not first: raise ValueError(f"{len(first)} attributions of one model and {len(second)} of the other: they must pair")
-    panels = [(" · ".join(p for p in (name, _title(a)) if p), a) for pair in zip(first, second) for name, a in zip(names, pair)]
+
+    def many(a):
+        return list(a) if isinstance(a, (list, tuple)) else [a]
+
+    first = many(first)
+    second = many(second)
+    if len(first) != len(second) or not first:
+        raise ValueError(
+            f"{len(first)} attributions of one model and {len(second)} of the other: they must pair"
+        )
+    panels = [
+        (" · ".join(p for p in (name, _title(a)) if p), a)
+        for pair in zip(first, second)
+        for name, a in zip(names, pair)
+    ]
     return _draw_panels(panels, limit or _limit(first + second), width, size, values, 2)
 
 # %% ../nbs/api/08_plots.ipynb #f12be30c
 def _title(attribution: Any) -> str:
     "Prediction with its probability, and the completeness gap, as far as the attribution knows them."
-    predicted, probs = getattr(attribution, "predicted", None), getattr(attribution, "probabilities", None)
-    name = LABELS[int(predicted)] if isinstance(predicted, (int, np.integer)) and 0 <= predicted < len(LABELS) else predicted
-    sure = max(probs.values()) if isinstance(probs, Mapping) else None if probs is None else max(float(p) for p in probs)
+    predicted = getattr(attribution, "predicted", None)
+    probs = getattr(attribution, "probabilities", None)
+    name = (
+        LABELS[int(predicted)]
+        if isinstance(predicted, (int, np.integer)) and 0 <= predicted < len(LABELS)
+        else predicted
+    )
+    sure = (
+        max(probs.values())
+        if isinstance(probs, Mapping)
+        else None
+        if probs is None
+        else max(float(p) for p in probs)
+    )
     delta = getattr(attribution, "delta", None)
-    parts = [f"predicts {name}" + (f" ({sure:.2f})" if sure is not None else "")] if name is not None else []
-    return ", ".join(parts + ([f"gap {abs(float(delta)):.3f}"] if delta is not None else []))
+    parts = (
+        [f"predicts {name}" + (f" ({sure:.2f})" if sure is not None else "")]
+        if name is not None
+        else []
+    )
+    return ", ".join(
+        parts + ([f"gap {abs(float(delta)):.3f}"] if delta is not None else [])
+    )
 
 # %% ../nbs/api/08_plots.ipynb #91f2eb33
 class _HTML(Markup):
     "Safe markup that notebooks show as HTML."
-    def _repr_html_(self) -> str: return str(self)
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
 
 def attribution_html(
     attributions: Any,  # a `TextAttribution`, or several
     *,
-    titles: Sequence[str] | None = None,  # one a text; by default prediction and completeness gap
+    titles: Sequence[str]
+    | None = None,  # one a text; by default prediction and completeness gap
     limit: float | None = None,  # end of the colour scale; None: the largest score shown
 ) -> Markup:  # `<div>` elements without script, with all style inline
     "Texts with their attributions as background colour, as HTML with every text escaped."
-    attributions = list(attributions) if isinstance(attributions, (list, tuple)) else [attributions]
+    attributions = (
+        list(attributions) if isinstance(attributions, (list, tuple)) else [attributions]
+    )
     titles = list(titles) if titles is not None else [_title(a) for a in attributions]
     norm = TwoSlopeNorm(0, -(top := limit or _limit(attributions)), top)
     blocks = [_block_html(a, t, norm) for a, t in zip(attributions, titles, strict=True)]
     return _HTML(Markup("").join(blocks))
 
+
 def _block_html(attribution: Any, title: str, norm: TwoSlopeNorm) -> Markup:
     "One attribution: a title and two paragraphs."
-    lines = Markup("").join(Markup('<p dir="auto" style="margin:.3em 0;line-height:2;overflow-wrap:anywhere"><small style="opacity:.7">{}</small> {}</p>').format(
-        name, Markup(" ").join(_piece_html(t, s, norm) for t, s in pieces)) for name, pieces in _pieces(attribution))
-    return Markup('<div style="margin:0 0 1em">{}{}</div>').format(Markup("<strong>{}</strong>").format(title) if title else "", lines)
+    lines = Markup("").join(
+        Markup(
+            '<p dir="auto" style="margin:.3em 0;line-height:2;overflow-wrap:anywhere"><small style="opacity:.7">{}</small> {}</p>'
+        ).format(name, Markup(" ").join(_piece_html(t, s, norm) for t, s in pieces))
+        for name, pieces in _pieces(attribution)
+    )
+    return Markup('<div style="margin:0 0 1em">{}{}</div>').format(
+        Markup("<strong>{}</strong>").format(title) if title else "", lines
+    )
+
 
 def _piece_html(text: str, score: float, norm: TwoSlopeNorm) -> Markup:
     "One token with its colour; the score is in the title that appears under the pointer."
     colour = DIVERGING(norm(score)) if math.isfinite(score) else (1, 1, 1, 1)
-    return Markup('<span title="{}" style="background:{};color:{};padding:.1em .25em;border-radius:.2em">{}</span>').format(f"{score:+.4f}", to_hex(colour), _ink(colour), text)
+    return Markup(
+        '<span title="{}" style="background:{};color:{};padding:.1em .25em;border-radius:.2em">{}</span>'
+    ).format(f"{score:+.4f}", to_hex(colour), _ink(colour), text)
 
 # %% ../nbs/api/08_plots.ipynb #ccb06310
 def _spread(value: Any) -> tuple[float, float | None, float | None, list[float]]:
     "Middle, lower and upper bound, and single points of a cell: number, (value, low, high), list of seeds, or metrics."
-    if value is None: return math.nan, None, None, []
-    if isinstance(value, Mapping): value = tuple(value.get(k) for k in ("accuracy", "accuracy_low", "accuracy_high"))
-    if isinstance(value, tuple): return (math.nan if value[0] is None else float(value[0]), *value[1:3], [])
+    if value is None:
+        return math.nan, None, None, []
+    if isinstance(value, Mapping):
+        value = tuple(value.get(k) for k in ("accuracy", "accuracy_low", "accuracy_high"))
+    if isinstance(value, tuple):
+        return (math.nan if value[0] is None else float(value[0]), *value[1:3], [])
     points = [float(v) for v in np.atleast_1d(value)]
     return float(np.mean(points)), None, None, points
 
+
 def plot_accuracy_by_split(
-    table: Mapping[str, Mapping[str, Any]],  # model -> set -> (accuracy, low, high), a list (one value a seed), a number, or a dict of `nli_metrics`
+    table: Mapping[
+        str, Mapping[str, Any]
+    ],  # model -> set -> (accuracy, low, high), a list (one value a seed), a number, or a dict of `nli_metrics`
     *,
-    chance: float | Mapping[str, float] | None = None,  # a line (or one a set) for guessing
+    chance: float
+    | Mapping[str, float]
+    | None = None,  # a line (or one a set) for guessing
     xlabel: str = "accuracy",  # what is shown
     width: float = WIDTH,  # inches
     ax: Axes | None = None,  # draw here instead
@@ -320,13 +611,38 @@ def plot_accuracy_by_split(
         for y, key in enumerate(sets):
             middle, low, high, points = _spread(table[name].get(key))
             place = y + (i - (len(table) - 1) / 2) * 0.7 / max(len(table), 2)
-            ax.plot(middle, place, linestyle="", label=_wrapped(name) if y == 0 else None, **style | {"linewidth": 0, "markersize": 5})
-            if low is not None: ax.plot([low, high], [place, place], color=style["color"], linewidth=1.5)
-            if len(points) > 1: ax.plot(points, [place] * len(points), linestyle="", marker="|", color=style["color"], markersize=7)
-            if chance is not None and i == 0 and not (isinstance(chance, Mapping) and key not in chance):
-                ax.plot([chance[key] if isinstance(chance, Mapping) else chance] * 2, [y - .45, y + .45], color="0.5", linestyle=":", linewidth=1)
+            ax.plot(
+                middle,
+                place,
+                linestyle="",
+                label=_wrapped(name) if y == 0 else None,
+                **style | {"linewidth": 0, "markersize": 5},
+            )
+            if low is not None:
+                ax.plot([low, high], [place, place], color=style["color"], linewidth=1.5)
+            if len(points) > 1:
+                ax.plot(
+                    points,
+                    [place] * len(points),
+                    linestyle="",
+                    marker="|",
+                    color=style["color"],
+                    markersize=7,
+                )
+            if (
+                chance is not None
+                and i == 0
+                and not (isinstance(chance, Mapping) and key not in chance)
+            ):
+                ax.plot(
+                    [chance[key] if isinstance(chance, Mapping) else chance] * 2,
+                    [y - 0.45, y + 0.45],
+                    color="0.5",
+                    linestyle=":",
+                    linewidth=1,
+                )
     ax.set_yticks(range(len(sets)), [_wrapped(s, 18, 2) for s in sets])
-    ax.set_ylim(len(sets) - .4, -.6)
+    ax.set_ylim(len(sets) - 0.4, -0.6)
     _words_on(ax, xlabel=xlabel)
     _legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     return ax
@@ -335,7 +651,8 @@ def plot_accuracy_by_split(
 def plot_confusion_matrices(
     predictions: Any,  # frame or path of predictions, or a dict model -> frame or path
     *,
-    width: float | None = None,  # inches; None: a column for one or two models, else both columns
+    width: float
+    | None = None,  # inches; None: a column for one or two models, else both columns
 ) -> Figure:  # a matrix a model
     "Confusion matrices: share of each true class, and counts below; rows without examples are left white."
     frames = _named(predictions)
@@ -343,20 +660,43 @@ def plot_confusion_matrices(
     rows = math.ceil(len(frames) / columns)
     width = width or (WIDTH if len(frames) == 1 else WIDE)
     figure, axes = _figure(rows, columns, width, 0.3 + rows * min(2.6, width / columns))
-    for ax, (name, frame) in zip(axes, frames.items()): _matrix(ax, name, frame)
-    for ax in axes[len(frames):]: ax.remove()
+    for ax, (name, frame) in zip(axes, frames.items()):
+        _matrix(ax, name, frame)
+    for ax in axes[len(frames) :]:
+        ax.remove()
     return figure
+
 
 def _matrix(ax: Axes, name: str, frame: pd.DataFrame) -> None:
     "One confusion matrix."
     names = TWO_WAY_LABELS if is_two_way(frame) else LABELS
-    counts = confusion_matrix(frame["label"], frame["predicted_label"], labels=range(len(names)))
+    counts = confusion_matrix(
+        frame["label"], frame["predicted_label"], labels=range(len(names))
+    )
     total = counts.sum(1, keepdims=True)
     share = np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
-    text = [[f"{s:.2f}\n{c:,}" if np.isfinite(s) else "–" for s, c in zip(*row)] for row in zip(share, counts)]
-    sns.heatmap(share, annot=text, fmt="", vmin=0, vmax=1, cmap="Blues", cbar=False, square=True, ax=ax, annot_kws={"size": 7}, xticklabels=names, yticklabels=names, linewidths=.5)
+    text = [
+        [f"{s:.2f}\n{c:,}" if np.isfinite(s) else "–" for s, c in zip(*row)]
+        for row in zip(share, counts)
+    ]
+    sns.heatmap(
+        share,
+        annot=text,
+        fmt="",
+        vmin=0,
+        vmax=1,
+        cmap="Blues",
+        cbar=False,
+        square=True,
+        ax=ax,
+        annot_kws={"size": 7},
+        xticklabels=names,
+        yticklabels=names,
+        linewidths=0.5,
+    )
     for (i, j), value in np.ndenumerate(share):
-        if not np.isfinite(value): ax.text(j + .5, i + .5, "–", ha="center", va="center", size=7)
+        if not np.isfinite(value):
+            ax.text(j + 0.5, i + 0.5, "–", ha="center", va="center", size=7)
     ax.grid(False)
     ax.tick_params(length=0)
     ax.set_yticklabels(ax.get_yticklabels(), rotation=90, va="center")
@@ -376,12 +716,26 @@ def plot_reliability(
     for ax, logits in zip(axes, (False, True)):
         for name, style in _series(list(frames)).items():
             table = reliability_table(frames[name], n_bins, logits=logits)
-            ax.errorbar(table["confidence"], table["accuracy"], [table["accuracy"] - table["low"], table["high"] - table["accuracy"]], label=_wrapped(name), capsize=1.5, elinewidth=.7, **style)
-        ax.set_ylim(-.02, 1.02)
+            ax.errorbar(
+                table["confidence"],
+                table["accuracy"],
+                [table["accuracy"] - table["low"], table["high"] - table["accuracy"]],
+                label=_wrapped(name),
+                capsize=1.5,
+                elinewidth=0.7,
+                **style,
+            )
+        ax.set_ylim(-0.02, 1.02)
     low = min(f["predicted_scores"].map(max).min() for f in frames.values())
-    axes[0].set_xlim(min(low, .5) - .02, 1.02)
+    axes[0].set_xlim(min(low, 0.5) - 0.02, 1.02)
     _words_on(axes[0], "calibration", "probability of the predicted label", "accuracy")
-    if paper: _words_on(axes[1], "the paper's way (not a probability)", "highest raw logit", "accuracy")
+    if paper:
+        _words_on(
+            axes[1],
+            "the paper's way (not a probability)",
+            "highest raw logit",
+            "accuracy",
+        )
     _legend(axes[0], loc="best")
     return figure
 
@@ -396,18 +750,39 @@ def plot_error_by_length(
 ) -> Axes:  # error rates with intervals; counts under the groups
     "Error rate of one or several models by length or any property, with Wilson intervals and counts."
     frames = _named(predictions)
-    edges = error_by(pd.concat(frames.values(), ignore_index=True), by, bins=bins).attrs.get("edges", bins)
+    edges = error_by(
+        pd.concat(frames.values(), ignore_index=True), by, bins=bins
+    ).attrs.get("edges", bins)
     tables = {name: error_by(frame, by, bins=edges) for name, frame in frames.items()}
     groups = list(dict.fromkeys(g for t in tables.values() for g in t["group"]))
     ax = _axes(ax, width, 2.6)
     for i, (name, style) in enumerate(_series(list(tables)).items()):
         table = tables[name].set_index("group").reindex(groups)
         x = np.arange(len(groups)) + (i - (len(tables) - 1) / 2) * 0.15
-        ax.errorbar(x, table["error"], [table["error"] - table["low"], table["high"] - table["error"]], label=_wrapped(name), capsize=2, elinewidth=.8, **style | ({} if "middle" in table else {"linestyle": ""}))
+        ax.errorbar(
+            x,
+            table["error"],
+            [table["error"] - table["low"], table["high"] - table["error"]],
+            label=_wrapped(name),
+            capsize=2,
+            elinewidth=0.8,
+            **style | ({} if "middle" in table else {"linestyle": ""}),
+        )
     counts = next(iter(tables.values())).set_index("group").reindex(groups)["n"]
-    ax.set_xticks(range(len(groups)), [f"{_wrapped(g, 14, 2)}\nn={n:,.0f}" for g, n in zip(groups, counts.fillna(0))], fontsize=6)
+    ax.set_xticks(
+        range(len(groups)),
+        [f"{_wrapped(g, 14, 2)}\nn={n:,.0f}" for g, n in zip(groups, counts.fillna(0))],
+        fontsize=6,
+    )
     ax.set_ylim(bottom=0)
-    _words_on(ax, xlabel={"length": "words in premise and hypothesis", "overlap": "share of hypothesis words in the premise"}.get(by, str(getattr(by, "__name__", by)).replace("_", " ")), ylabel="error rate")
+    _words_on(
+        ax,
+        xlabel={
+            "length": "words in premise and hypothesis",
+            "overlap": "share of hypothesis words in the premise",
+        }.get(by, str(getattr(by, "__name__", by)).replace("_", " ")),
+        ylabel="error rate",
+    )
     _legend(ax)
     return ax
 
@@ -415,8 +790,10 @@ def plot_error_by_length(
 def _table(table: Any, *columns: str) -> pd.DataFrame:
     "A frame with these columns, or an error that names those it lacks."
     frame = pd.DataFrame(table)
-    if missing := [c for c in columns if c not in frame]: raise ValueError(f"the table lacks {', '.join(missing)}")
+    if missing := [c for c in columns if c not in frame]:
+        raise ValueError(f"the table lacks {', '.join(missing)}")
     return frame
+
 
 def plot_quadrature(
     table: Any,  # a frame or list of dicts with method, evaluations (gradients an example) and error (relative), a row a setting
@@ -431,12 +808,21 @@ def plot_quadrature(
     for name, style in _series(list(frame["method"].unique())).items():
         rows = frame[frame["method"] == name].sort_values("evaluations")
         ax.plot(rows["evaluations"], rows["error"], label=_wrapped(name), **style)
-    if target is not None: ax.axhline(target, color="0.5", linestyle=":", linewidth=1)
+    if target is not None:
+        ax.axhline(target, color="0.5", linestyle=":", linewidth=1)
     ax.set(xscale="log", yscale="log")
     ticks = sorted(frame["evaluations"].unique())
-    ax.set_xticks(ticks[::max(1, len(ticks) // 6)], [f"{t:g}" for t in ticks[::max(1, len(ticks) // 6)]], minor=False)
+    ax.set_xticks(
+        ticks[:: max(1, len(ticks) // 6)],
+        [f"{t:g}" for t in ticks[:: max(1, len(ticks) // 6)]],
+        minor=False,
+    )
     ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-    _words_on(ax, xlabel="gradient evaluations an example", ylabel="relative error of the attributions")
+    _words_on(
+        ax,
+        xlabel="gradient evaluations an example",
+        ylabel="relative error of the attributions",
+    )
     _legend(ax)
     return ax
 
@@ -450,12 +836,22 @@ def plot_cost(
 ) -> Axes:  # a bar a row, its number beside it
     "Cost of training steps relative to a plain one."
     frame = _table(table, "name", "cost")
-    ax, y = _axes(ax, width, 0.6 + 0.28 * len(frame)), np.arange(len(frame))
-    ax.barh(y, frame["cost"], color=sns.color_palette("colorblind")[0], height=.6)
-    if {"low", "high"} <= set(frame.columns): ax.hlines(y, frame["low"], frame["high"], color="black", linewidth=1)
+    ax = _axes(ax, width, 0.6 + 0.28 * len(frame))
+    y = np.arange(len(frame))
+    ax.barh(y, frame["cost"], color=sns.color_palette("colorblind")[0], height=0.6)
+    if {"low", "high"} <= set(frame.columns):
+        ax.hlines(y, frame["low"], frame["high"], color="black", linewidth=1)
     end = frame[["cost", *({"high"} & set(frame.columns))]].max(axis=1)
     for i, row in frame.reset_index(drop=True).iterrows():
-        ax.text(end.iloc[i], i, f" {row['cost']:.1f}" + (f"  {row['note']}" if isinstance(row.get("note"), str) else ""), va="center", size=7, parse_math=False)
+        ax.text(
+            end.iloc[i],
+            i,
+            f" {row['cost']:.1f}"
+            + (f"  {row['note']}" if isinstance(row.get("note"), str) else ""),
+            va="center",
+            size=7,
+            parse_math=False,
+        )
     ax.axvline(1, color="0.5", linestyle=":", linewidth=1)
     ax.set_yticks(y, [_wrapped(n, 20, 2) for n in frame["name"]])
     ax.invert_yaxis()
@@ -475,26 +871,70 @@ def plot_artifacts(
     frame = _table(table, "word", "label", "count", "share", "z", "significant")
     ax = _axes(ax, width, 3.2)
     quiet = frame[~frame["significant"].astype(bool)]
-    ax.plot(quiet["count"], quiet["share"], ".", color="0.75", markersize=2, label="others", zorder=1)
+    ax.plot(
+        quiet["count"],
+        quiet["share"],
+        ".",
+        color="0.75",
+        markersize=2,
+        label="others",
+        zorder=1,
+    )
     for name, style in _series(_label_names(frame["label"])).items():
-        rows = frame[frame["significant"].astype(bool) & (frame["label"].astype(str) == name)]
-        ax.plot(rows["count"], rows["share"], linestyle="", label=name, **style | {"linewidth": 0, "markersize": 3.5})
-    named = frame[frame["significant"].astype(bool)].sort_values("z", ascending=False).head(n_names)
+        rows = frame[
+            frame["significant"].astype(bool) & (frame["label"].astype(str) == name)
+        ]
+        ax.plot(
+            rows["count"],
+            rows["share"],
+            linestyle="",
+            label=name,
+            **style | {"linewidth": 0, "markersize": 3.5},
+        )
+    named = (
+        frame[frame["significant"].astype(bool)]
+        .sort_values("z", ascending=False)
+        .head(n_names)
+    )
     _name_points(ax, named)
-    ax.set(xscale="log", ylim=(-.03, 1.06))
+    ax.set(xscale="log", ylim=(-0.03, 1.06))
     _words_on(ax, xlabel="examples with the word", ylabel="share of the label among them")
-    _legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4, columnspacing=.8, handletextpad=.1, markerscale=1.2)
+    _legend(
+        ax,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1),
+        ncols=4,
+        columnspacing=0.8,
+        handletextpad=0.1,
+        markerscale=1.2,
+    )
     return ax
+
 
 def _name_points(ax: Axes, named: pd.DataFrame) -> None:
     "Names beside points, moved down where two would overlap."
     placed: list[tuple[float, float]] = []
     for _, row in named.sort_values("share", ascending=False).iterrows():
-        x, y = math.log10(max(row["count"], 1)), row["share"]
-        while any(abs(x - px) < 0.5 and abs(y - py) < 0.042 for px, py in placed): y -= 0.014
+        x = math.log10(max(row["count"], 1))
+        y = row["share"]
+        while any(abs(x - px) < 0.5 and abs(y - py) < 0.042 for px, py in placed):
+            y -= 0.014
         placed.append((x, y))
-        ax.annotate(_wrapped(row["word"], 16, 1), (row["count"], row["share"]), (row["count"] * 1.25, y), fontsize=6, va="center", parse_math=False,
-                    arrowprops={"arrowstyle": "-", "linewidth": .4, "color": "0.5", "shrinkA": 0, "shrinkB": 2})
+        ax.annotate(
+            _wrapped(row["word"], 16, 1),
+            (row["count"], row["share"]),
+            (row["count"] * 1.25, y),
+            fontsize=6,
+            va="center",
+            parse_math=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "linewidth": 0.4,
+                "color": "0.5",
+                "shrinkA": 0,
+                "shrinkB": 2,
+            },
+        )
 
 # %% ../nbs/api/08_plots.ipynb #c7641c41
 def plot_data_map(
@@ -508,18 +948,54 @@ def plot_data_map(
     frame = _table(table, "confidence", "variability", "correctness")
     ax = _axes(ax, width, 3.0)
     frame = frame.sample(most, random_state=0) if len(frame) > most else frame
-    points = ax.scatter(frame["variability"], frame["confidence"], c=frame["correctness"], cmap="cividis", vmin=0, vmax=1, s=6 if len(frame) < 2000 else 2, alpha=.7, linewidths=0)
+    points = ax.scatter(
+        frame["variability"],
+        frame["confidence"],
+        c=frame["correctness"],
+        cmap="cividis",
+        vmin=0,
+        vmax=1,
+        s=6 if len(frame) < 2000 else 2,
+        alpha=0.7,
+        linewidths=0,
+    )
     bar = ax.figure.colorbar(points, ax=ax, pad=0.02)
     bar.set_label("share of epochs in which it is right", size=7)
     bar.ax.tick_params(labelsize=6)
-    for text, x, y in (("easy", .03, .95), ("hard", .03, .03), ("ambiguous", .95, .5)):
-        ax.text(x, y, text, transform=ax.transAxes, size=8, ha="right" if x > .5 else "left", va="center", bbox={"facecolor": "white", "alpha": .7, "linewidth": 0, "pad": 1})
-    ax.set(ylim=(-.02, 1.02), xlim=(-.01, max(.25, float(frame["variability"].max() or 0) * 1.05) if len(frame) else .25))
-    _words_on(ax, xlabel="variability (standard deviation over epochs)", ylabel="confidence (mean probability of the gold label)")
+    for text, x, y in (
+        ("easy", 0.03, 0.95),
+        ("hard", 0.03, 0.03),
+        ("ambiguous", 0.95, 0.5),
+    ):
+        ax.text(
+            x,
+            y,
+            text,
+            transform=ax.transAxes,
+            size=8,
+            ha="right" if x > 0.5 else "left",
+            va="center",
+            bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1},
+        )
+    ax.set(
+        ylim=(-0.02, 1.02),
+        xlim=(
+            -0.01,
+            max(0.25, float(frame["variability"].max() or 0) * 1.05)
+            if len(frame)
+            else 0.25,
+        ),
+    )
+    _words_on(
+        ax,
+        xlabel="variability (standard deviation over epochs)",
+        ylabel="confidence (mean probability of the gold label)",
+    )
     return ax
 
 # %% ../nbs/api/08_plots.ipynb #610211fc
 _DASHES = ("-", "--", "-.", ":")
+
 
 def plot_by_label(
     table: Any,  # a frame, a row a pair: label (name), and a column for each property
@@ -532,9 +1008,29 @@ def plot_by_label(
     figure, axes = _figure(1, len(properties), width, 2.4, sharey=True)
     for ax, (column, name) in zip(axes, properties.items()):
         for i, (label, style) in enumerate(_series(_label_names(frame["label"])).items()):
-            share = frame.loc[frame["label"].astype(str) == label, column].value_counts(normalize=True).sort_index().cumsum()
-            ax.step(share.index, share, where="post", label=_wrapped(label), color=style["color"], linestyle=_DASHES[i % 4], linewidth=1.4)
-        ax.set(ylim=(0, 1.02), xlim=(frame[column].min(), frame[column].quantile(.995) + 1e-9))
-        _words_on(ax, xlabel=_wrapped(name, 28), ylabel="share of pairs, at most x" if ax is axes[0] else "")
+            share = (
+                frame.loc[frame["label"].astype(str) == label, column]
+                .value_counts(normalize=True)
+                .sort_index()
+                .cumsum()
+            )
+            ax.step(
+                share.index,
+                share,
+                where="post",
+                label=_wrapped(label),
+                color=style["color"],
+                linestyle=_DASHES[i % 4],
+                linewidth=1.4,
+            )
+        ax.set(
+            ylim=(0, 1.02),
+            xlim=(frame[column].min(), frame[column].quantile(0.995) + 1e-9),
+        )
+        _words_on(
+            ax,
+            xlabel=_wrapped(name, 28),
+            ylabel="share of pairs, at most x" if ax is axes[0] else "",
+        )
     _legend(axes[-1], loc="lower right")
     return figure

@@ -21,10 +21,36 @@ import torch
 from datasets import Dataset, DatasetDict, Features, Sequence as ListOf, Value
 from datasets.utils import tqdm
 from torch import nn
-from transformers import ElectraForQuestionAnswering, EvalPrediction, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    ElectraForQuestionAnswering,
+    EvalPrediction,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
-from .attribution import TextAttribution, _as_text, _check_request, _check_texts, _kind, _tokenizer_baseline, _trim, deterministic, integrated_gradients
-from .data import DataError, _Collator, _ending, _KINDS, _Kinds, _load, _Reading, _text, _with_report, replacing
+from vbig.attribution import (
+    TextAttribution,
+    _as_text,
+    _check_request,
+    _check_texts,
+    _kind,
+    _tokenizer_baseline,
+    _trim,
+    deterministic,
+    integrated_gradients,
+)
+from vbig.data import (
+    DataError,
+    _Collator,
+    _ending,
+    _KINDS,
+    _Kinds,
+    _load,
+    _Reading,
+    _text,
+    _with_report,
+    replacing,
+)
 from .evaluation import _compressed, _in_batches, resamples
 from .planted import tiny_model
 from .regularizers import token_columns
@@ -41,133 +67,315 @@ __all__ = ['logger', 'QA_HUB', 'QA_NAMES', 'QA_FACTS', 'QA_CUE', 'load_qa', 'tok
 # %% ../nbs/api/09_qa.ipynb #c5253577
 _QA_EXAMPLE = '{"id": "1", "context": "Ada lives in Rome.", "question": "Where does Ada live?", "answers": {"text": ["Rome"], "answer_start": [13]}}'
 
+
 def _questions(record, shown, line, outer=None, where=""):
     "Yield (where, flat row) for a row, a paragraph with `qas`, or an article with `paragraphs`."
     level = next((name for name in ("paragraphs", "qas") if name in record), None)
-    if level is None: yield where, {**(outer or {}), **record}; return
+    if level is None:
+        yield where, {**(outer or {}), **record}
+        return
     kept = {**(outer or {}), **{k: v for k, v in record.items() if k != level}}
     inner = record[level]
     if not isinstance(inner, list) or not all(isinstance(r, dict) for r in inner):
-        raise DataError(f"{level!r} is no list of objects", file=shown + where, line=line, text=inner, right="the nested layout of SQuAD, or rows like " + _QA_EXAMPLE)
-    article = f", article {record['title']!r}" if level == "paragraphs" and "title" in record else ""
-    for i, one in enumerate(inner): yield from _questions(one, shown, line, kept, f"{where}{article}, {'paragraph' if level == 'paragraphs' else 'question'} {i}")
+        raise DataError(
+            f"{level!r} is no list of objects",
+            file=shown + where,
+            line=line,
+            text=inner,
+            right="the nested layout of SQuAD, or rows like " + _QA_EXAMPLE,
+        )
+    article = (
+        f", article {record['title']!r}"
+        if level == "paragraphs" and "title" in record
+        else ""
+    )
+    for i, one in enumerate(inner):
+        yield from _questions(
+            one,
+            shown,
+            line,
+            kept,
+            f"{where}{article}, {'paragraph' if level == 'paragraphs' else 'question'} {i}",
+        )
 
 # %% ../nbs/api/09_qa.ipynb #54a7c0d3
 def _listed(given):
     "Answers as two lists, texts and starts; None where they have neither form."
     if isinstance(given, Mapping):
-        texts, starts = given.get("text"), given.get("answer_start")
-        return ([texts], [starts]) if isinstance(texts, str) else (texts, starts) if isinstance(texts, list) and isinstance(starts, list) and len(texts) == len(starts) else None
-    if isinstance(given, list) and all(isinstance(a, Mapping) for a in given): return [a.get("text") for a in given], [a.get("answer_start") for a in given]
+        texts = given.get("text")
+        starts = given.get("answer_start")
+        return (
+            ([texts], [starts])
+            if isinstance(texts, str)
+            else (texts, starts)
+            if isinstance(texts, list)
+            and isinstance(starts, list)
+            and len(texts) == len(starts)
+            else None
+        )
+    if isinstance(given, list) and all(isinstance(a, Mapping) for a in given):
+        return [a.get("text") for a in given], [a.get("answer_start") for a in given]
+
 
 def _other_units(context, text, start):
     "In what units `start` would lead to the answer, where they are not characters."
-    for units, codec, size in (("UTF-16 units", "utf-16-le", 2), ("bytes of UTF-8", "utf-8", 1)):
-        if context.encode(codec)[size * start:].startswith(text.encode(codec)): return units
+    for units, codec, size in (
+        ("UTF-16 units", "utf-16-le", 2),
+        ("bytes of UTF-8", "utf-8", 1),
+    ):
+        if context.encode(codec)[size * start :].startswith(text.encode(codec)):
+            return units
+
 
 def _check_answer(context, text, start, where):
     "Raise DataError unless `text` stands at `start`."
-    if not isinstance(text, str) or not text.strip(): raise DataError("an answer is no text", **where, text=text, right="a piece of the context; a question without an answer has empty lists")
-    if isinstance(start, bool) or not isinstance(start, Integral): raise DataError("an answer has no answer_start", **where, text=f"{text!r} at {start!r}", right="the place of its first character in the context, from 0")
-    if start >= 0 and context.startswith(text, start): return
+    if not isinstance(text, str) or not text.strip():
+        raise DataError(
+            "an answer is no text",
+            **where,
+            text=text,
+            right="a piece of the context; a question without an answer has empty lists",
+        )
+    if isinstance(start, bool) or not isinstance(start, Integral):
+        raise DataError(
+            "an answer has no answer_start",
+            **where,
+            text=f"{text!r} at {start!r}",
+            right="the place of its first character in the context, from 0",
+        )
+    if start >= 0 and context.startswith(text, start):
+        return
     places = [m.start() for m in re.finditer(re.escape(text), context)]
-    if not places: raise DataError("an answer does not stand in its context", **where, text=f"{text!r} in {context!r}", right="a piece of the context, letter by letter")
+    if not places:
+        raise DataError(
+            "an answer does not stand in its context",
+            **where,
+            text=f"{text!r} in {context!r}",
+            right="a piece of the context, letter by letter",
+        )
     units = _other_units(context, text, start) if start > 0 else None
-    raise DataError(f"answer_start {start} does not lead to the answer" + (f": it counts {units}" if units else ""), **where,
-                    text=f"{text!r}; there stands {context[max(start, 0):][:len(text)]!r}", right=f"answer_start {' or '.join(map(str, places[:5]))}, in characters")
+    raise DataError(
+        f"answer_start {start} does not lead to the answer"
+        + (f": it counts {units}" if units else ""),
+        **where,
+        text=f"{text!r}; there stands {context[max(start, 0) :][: len(text)]!r}",
+        right=f"answer_start {' or '.join(map(str, places[:5]))}, in characters",
+    )
 
 # %% ../nbs/api/09_qa.ipynb #8b0ef5ec
 _QA_NAMES = ("id", "context", "question", "answers")
 
+
 def _answers(row, context, where):
     "The answers of a row in form, checked."
     impossible = row.get("is_impossible")
-    found = _listed(row["answers"]) if row.get("answers") is not None else ([], []) if impossible else None
-    if found is None: raise DataError("no answers", **where, text=row.get("answers", f"columns {', '.join(row)}"),
-        right='"answers": {"text": [...], "answer_start": [...]} of equal length (both empty where there is no answer), or a list of {"text", "answer_start"}')
-    if impossible and found[0]: raise DataError("is_impossible is true, but there is an answer", **where, text=found[0], right="one or the other")
-    if impossible is False and not found[0]: raise DataError("no answer, but is_impossible is false", **where, right="an answer, or is_impossible true")
-    for text, start in zip(*found): _check_answer(context, text, start, where)
+    found = (
+        _listed(row["answers"])
+        if row.get("answers") is not None
+        else ([], [])
+        if impossible
+        else None
+    )
+    if found is None:
+        raise DataError(
+            "no answers",
+            **where,
+            text=row.get("answers", f"columns {', '.join(row)}"),
+            right='"answers": {"text": [...], "answer_start": [...]} of equal length (both empty where there is no answer), or a list of {"text", "answer_start"}',
+        )
+    if impossible and found[0]:
+        raise DataError(
+            "is_impossible is true, but there is an answer",
+            **where,
+            text=found[0],
+            right="one or the other",
+        )
+    if impossible is False and not found[0]:
+        raise DataError(
+            "no answer, but is_impossible is false",
+            **where,
+            right="an answer, or is_impossible true",
+        )
+    for text, start in zip(*found):
+        _check_answer(context, text, start, where)
     return dict(text=found[0], answer_start=[int(s) for s in found[1]])
+
 
 def _qa_row(row, shown, line):
     "One row in form; DataError says what is wrong."
-    where, name = dict(file=shown, line=line), row.get("id")
-    if name is None or isinstance(name, bool) or not isinstance(name, str | Integral) or not str(name).strip():
-        raise DataError("this question has no id", **where, text=row.get("question", row), right="an \"id\" (text or a whole number) that no other question of the file has")
+    where = dict(file=shown, line=line)
+    name = row.get("id")
+    if (
+        name is None
+        or isinstance(name, bool)
+        or not isinstance(name, str | Integral)
+        or not str(name).strip()
+    ):
+        raise DataError(
+            "this question has no id",
+            **where,
+            text=row.get("question", row),
+            right="an \"id\" (text or a whole number) that no other question of the file has",
+        )
     for column in ("context", "question"):
-        if column not in row: raise DataError(f"no {column!r}", file=f"{shown}, question {name!r}", line=line, text=f"columns {', '.join(row)}", right=f"rows like {_QA_EXAMPLE}")
+        if column not in row:
+            raise DataError(
+                f"no {column!r}",
+                file=f"{shown}, question {name!r}",
+                line=line,
+                text=f"columns {', '.join(row)}",
+                right=f"rows like {_QA_EXAMPLE}",
+            )
     where["file"] = f"{shown}, question {name!r}"
     texts = {c: _text(row, c, c, where["file"], line) for c in ("context", "question")}
-    return {"id": str(name), **texts, "answers": _answers(row, texts["context"], where)} | {k: v for k, v in row.items() if k not in _QA_NAMES}
+    return {
+        "id": str(name),
+        **texts,
+        "answers": _answers(row, texts["context"], where),
+    } | {k: v for k, v in row.items() if k not in _QA_NAMES}
 
 # %% ../nbs/api/09_qa.ipynb #320caf1b
 def _qa_records(path, shown):
     "Yield (line, row in form) of a file."
     kind = (_ending(path) or "").removesuffix(".gz")
-    if kind not in (".json", ".jsonl"): raise DataError("questions are read from JSON and JSON lines", file=shown, right="a name that ends in .json, .jsonl, .json.gz, .jsonl.gz or .parquet")
+    if kind not in (".json", ".jsonl"):
+        raise DataError(
+            "questions are read from JSON and JSON lines",
+            file=shown,
+            right="a name that ends in .json, .jsonl, .json.gz, .jsonl.gz or .parquet",
+        )
     for line, record in _KINDS[kind](path, shown, _QA_EXAMPLE):
-        for where, row in _questions(record, shown, line): yield line, _qa_row(row, shown + where, line)
+        for where, row in _questions(record, shown, line):
+            yield line, _qa_row(row, shown + where, line)
+
 
 def _check_qa(path, shown, names):
     "Walk a file; counts and types of the other columns. Raises DataError at the first fault."
-    seen, kinds = {}, _Kinds(taken=_QA_NAMES)
+    seen = {}
+    kinds = _Kinds(taken=_QA_NAMES)
     with tqdm(desc=f"Checking {Path(path).name}", unit=" rows", delay=1) as bar:
         for line, row in _qa_records(path, shown):
-            if row["id"] in seen: _duplicate(row, shown, line, f"line {seen[row['id']]}")
+            if row["id"] in seen:
+                _duplicate(row, shown, line, f"line {seen[row['id']]}")
             seen[row["id"]] = line
             kinds.add(row)
             bar.update()
-    if not seen: raise DataError("holds no questions", file=shown, right=f"rows like {_QA_EXAMPLE}")
+    if not seen:
+        raise DataError(
+            "holds no questions", file=shown, right=f"rows like {_QA_EXAMPLE}"
+        )
     features, as_json = kinds.features()
     return dict(read=len(seen), dropped={}, as_json=as_json, features=features.to_dict())
 
-def _duplicate(row, shown, line, first): raise DataError(f"the id {row['id']!r} was used before ({first})", file=shown, line=line, text=row["question"], right="an id for each question")
+
+def _duplicate(row, shown, line, first):
+    raise DataError(
+        f"the id {row['id']!r} was used before ({first})",
+        file=shown,
+        line=line,
+        text=row["question"],
+        right="an id for each question",
+    )
+
 
 def _qa_rows(path, shown, names, report):
     as_json = set(report["as_json"])
-    for _, row in _qa_records(path, shown): yield {k: json.dumps(v) if k in as_json else v for k, v in row.items()}
+    for _, row in _qa_records(path, shown):
+        yield {k: json.dumps(v) if k in as_json else v for k, v in row.items()}
+
 
 _ANSWERS = dict(text=ListOf(Value("string")), answer_start=ListOf(Value("int32")))
 
-def _qa_features(report): return Features({**{n: Value("string") for n in _QA_NAMES[:3]}, "answers": _ANSWERS, **Features.from_dict(report["features"])})
+
+def _qa_features(report):
+    return Features(
+        {
+            **{n: Value("string") for n in _QA_NAMES[:3]},
+            "answers": _ANSWERS,
+            **Features.from_dict(report["features"]),
+        }
+    )
 
 # %% ../nbs/api/09_qa.ipynb #3b1a75bf
 def _qa_batch(batch, indices, shown, published):
     out = {}
     for i, values in zip(indices, zip(*batch.values())):
-        try: row = _qa_row(dict(zip(batch, values)), f"{shown}, row {i}", None)
+        try:
+            row = _qa_row(dict(zip(batch, values)), f"{shown}, row {i}", None)
         except DataError:
-            if not published: raise
+            if not published:
+                raise
             continue
-        for name, value in row.items(): out.setdefault(name, []).append(value)
+        for name, value in row.items():
+            out.setdefault(name, []).append(value)
     return out
+
 
 def _qa_in_form(dataset, shown, names=None, published=False):
     "A Dataset with the columns of vbig."
     if missing := [n for n in _QA_NAMES if n not in dataset.column_names]:
-        raise DataError("no questions of SQuAD's form" if len(missing) > 2 else f"no column {missing[0]!r}", file=shown, text=f"columns {', '.join(dataset.column_names)}", right=f"columns {', '.join(_QA_NAMES)}")
-    features = Features({**{n: Value("string") for n in _QA_NAMES[:3]}, "answers": _ANSWERS, **{n: f for n, f in dataset.features.items() if n not in _QA_NAMES}})
-    made = dataset.map(_qa_batch, batched=True, with_indices=True, remove_columns=dataset.column_names, features=features, desc="Checking", fn_kwargs=dict(shown=shown, published=published))
-    if not len(made): raise DataError("no usable rows", file=shown, right=f"rows like {_QA_EXAMPLE}")
+        raise DataError(
+            "no questions of SQuAD's form"
+            if len(missing) > 2
+            else f"no column {missing[0]!r}",
+            file=shown,
+            text=f"columns {', '.join(dataset.column_names)}",
+            right=f"columns {', '.join(_QA_NAMES)}",
+        )
+    features = Features(
+        {
+            **{n: Value("string") for n in _QA_NAMES[:3]},
+            "answers": _ANSWERS,
+            **{n: f for n, f in dataset.features.items() if n not in _QA_NAMES},
+        }
+    )
+    made = dataset.map(
+        _qa_batch,
+        batched=True,
+        with_indices=True,
+        remove_columns=dataset.column_names,
+        features=features,
+        desc="Checking",
+        fn_kwargs=dict(shown=shown, published=published),
+    )
+    if not len(made):
+        raise DataError("no usable rows", file=shown, right=f"rows like {_QA_EXAMPLE}")
     twice = next((name for name, n in Counter(made["id"]).items() if n > 1), None)
     if twice is not None:
         places = [i for i, name in enumerate(made["id"]) if name == twice]
         _duplicate(made[places[1]], f"{shown}, row {places[1]}", None, f"row {places[0]}")
-    return _with_report(made, shown, len(dataset), {"faulty row": len(dataset) - len(made)} if len(made) < len(dataset) else {})
+    return _with_report(
+        made,
+        shown,
+        len(dataset),
+        {"faulty row": len(dataset) - len(made)} if len(made) < len(dataset) else {},
+    )
 
 # %% ../nbs/api/09_qa.ipynb #dbd140fb
-QA_HUB = {"squad": ("rajpurkar/squad", None), "squad_v2": ("rajpurkar/squad_v2", None), "add_one_sent": ("stanfordnlp/squad_adversarial", "AddOneSent")}
+QA_HUB = {
+    "squad": ("rajpurkar/squad", None),
+    "squad_v2": ("rajpurkar/squad_v2", None),
+    "add_one_sent": ("stanfordnlp/squad_adversarial", "AddOneSent"),
+}
 
-_QUESTIONS = _Reading("qa", _check_qa, _qa_rows, _qa_features, _qa_in_form, QA_HUB, lambda: planted_qa())
+_QUESTIONS = _Reading(
+    "qa", _check_qa, _qa_rows, _qa_features, _qa_in_form, QA_HUB, lambda: planted_qa()
+)
+
 
 def load_qa(
-    source: str | Path | Dataset | DatasetDict, # "squad", "squad_v2", "add_one_sent", "planted", a hub id "owner/name[:config]", or a path
+    source: str
+    | Path
+    | Dataset
+    | DatasetDict,  # "squad", "squad_v2", "add_one_sent", "planted", a hub id "owner/name[:config]", or a path
     *,
-    split: str | None = None, # one split, in any usual spelling; None: all
-    max_samples: int | None = None, # at most so many questions a split, drawn without replacement; None: all, in order
-    seed: int = 0, # of that draw
-) -> DatasetDict | Dataset: # a Dataset for one file or one split; id, context, question, answers {text, answer_start}, and the source's other columns
+    split: str | None = None,  # one split, in any usual spelling; None: all
+    max_samples: int
+    | None = None,  # at most so many questions a split, drawn without replacement; None: all, in order
+    seed: int = 0,  # of that draw
+) -> (
+    DatasetDict | Dataset
+):  # a Dataset for one file or one split; id, context, question, answers {text, answer_start}, and the source's other columns
     "Load questions with their contexts and answers, checked row by row; raises DataError naming file, question, text and what would be right."
     return _load(source, split, max_samples, seed, None, _QUESTIONS)
 
@@ -175,67 +383,164 @@ def load_qa(
 def _piece(context, start, end):
     "[start, end) without spaces at its ends, and with the combining marks that belong to its last character."
     start, end = _trim(context, start, end)
-    while start < end < len(context) and _kind(context[end]) == "m": end += 1
+    while start < end < len(context) and _kind(context[end]) == "m":
+        end += 1
     return start, end
+
 
 def _gold(offsets, start, end):
     "First and last of the tokens that overlap [start, end); None where none does."
     hits = [t for t, (a, b) in enumerate(offsets) if a < end and start < b]
     return (hits[0], hits[-1]) if hits else None
 
+
 def _cut(questions, tokenizer, most):
     "Questions of at most `most` tokens."
-    coded = tokenizer(questions, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    return [q if len(at) <= most else q[:at[most - 1][1]] for q, at in zip(questions, coded["offset_mapping"])]
+    coded = tokenizer(
+        questions, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+    )
+    return [
+        q if len(at) <= most else q[: at[most - 1][1]]
+        for q, at in zip(questions, coded["offset_mapping"])
+    ]
+
 
 def _full(offsets, counts, overlap):
     "Offsets of a context's tokens, put together from its windows, and the number of the first token of each window."
     firsts = [k * (counts[0] - overlap) for k in range(len(counts))]
-    return [o for k, window in enumerate(offsets) for o in window[overlap if k else 0:]], firsts
+    return [
+        o for k, window in enumerate(offsets) for o in window[overlap if k else 0 :]
+    ], firsts
+
 
 def _spans(windows, answers, overlap, name):
     "Gold (start, end) in each window of one question, `[CLS]` where the answer is not inside."
-    if not answers["text"]: return [(w["cls"], w["cls"]) for w in windows]
-    context = [[i for i, (q, s) in enumerate(zip(w["question_mask"], w["special_tokens_mask"])) if not q and not s] for w in windows]
-    full, firsts = _full([[w["offset_mapping"][i] for i in at] for w, at in zip(windows, context)], [len(at) for at in context], overlap)
-    found = _gold(full, answers["answer_start"][0], answers["answer_start"][0] + len(answers["text"][0]))
-    if found is None: raise DataError("the tokenizer leaves no token of this answer", file=f"question {name!r}", text=answers["text"][0], right="an answer of visible characters")
-    inside = [first <= found[0] and found[1] < first + len(at) for first, at in zip(firsts, context)]
-    return [(at[found[0] - first], at[found[1] - first]) if ok else (w["cls"], w["cls"]) for w, at, first, ok in zip(windows, context, firsts, inside)]
+    if not answers["text"]:
+        return [(w["cls"], w["cls"]) for w in windows]
+    context = [
+        [
+            i
+            for i, (q, s) in enumerate(zip(w["question_mask"], w["special_tokens_mask"]))
+            if not q and not s
+        ]
+        for w in windows
+    ]
+    full, firsts = _full(
+        [[w["offset_mapping"][i] for i in at] for w, at in zip(windows, context)],
+        [len(at) for at in context],
+        overlap,
+    )
+    found = _gold(
+        full,
+        answers["answer_start"][0],
+        answers["answer_start"][0] + len(answers["text"][0]),
+    )
+    if found is None:
+        raise DataError(
+            "the tokenizer leaves no token of this answer",
+            file=f"question {name!r}",
+            text=answers["text"][0],
+            right="an answer of visible characters",
+        )
+    inside = [
+        first <= found[0] and found[1] < first + len(at)
+        for first, at in zip(firsts, context)
+    ]
+    return [
+        (at[found[0] - first], at[found[1] - first]) if ok else (w["cls"], w["cls"])
+        for w, at, first, ok in zip(windows, context, firsts, inside)
+    ]
 
 # %% ../nbs/api/09_qa.ipynb #d42084cf
-def _encode_windows(batch, indices, tokenizer, max_length, doc_stride, max_question_length):
-    coded = tokenizer(_cut(list(batch["question"]), tokenizer, max_question_length), list(batch["context"]), truncation="only_second", max_length=max_length,
-        stride=doc_stride, return_overflowing_tokens=True, return_offsets_mapping=True, return_special_tokens_mask=True, verbose=False)
-    names = [n for n in (*tokenizer.model_input_names, "special_tokens_mask", "offset_mapping") if n in coded]
+def _encode_windows(
+    batch, indices, tokenizer, max_length, doc_stride, max_question_length
+):
+    coded = tokenizer(
+        _cut(list(batch["question"]), tokenizer, max_question_length),
+        list(batch["context"]),
+        truncation="only_second",
+        max_length=max_length,
+        stride=doc_stride,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+        verbose=False,
+    )
+    names = [
+        n
+        for n in (*tokenizer.model_input_names, "special_tokens_mask", "offset_mapping")
+        if n in coded
+    ]
     rows = []
     for w, i in enumerate(coded["overflow_to_sample_mapping"]):
-        row = {n: coded[n][w] for n in names} | dict(example=indices[i], length=len(coded["input_ids"][w]), question_mask=[int(s == 0) for s in coded.sequence_ids(w)])
-        row["cls"] = row["input_ids"].index(tokenizer.cls_token_id) if tokenizer.cls_token_id in row["input_ids"] else 0
+        row = {n: coded[n][w] for n in names} | dict(
+            example=indices[i],
+            length=len(coded["input_ids"][w]),
+            question_mask=[int(s == 0) for s in coded.sequence_ids(w)],
+        )
+        row["cls"] = (
+            row["input_ids"].index(tokenizer.cls_token_id)
+            if tokenizer.cls_token_id in row["input_ids"]
+            else 0
+        )
         rows.append(row)
     for i, name, answers in zip(indices, batch["id"], batch["answers"]):
         mine = [r for r in rows if r["example"] == i]
-        for row, (start, end) in zip(mine, _spans(mine, answers, doc_stride, name)): row |= dict(start_positions=start, end_positions=end)
+        for row, (start, end) in zip(mine, _spans(mine, answers, doc_stride, name)):
+            row |= dict(start_positions=start, end_positions=end)
     return {name: [row[name] for row in rows] for name in rows[0]}
 
+
 def tokenize_qa(
-    dataset: Dataset | DatasetDict, # from `load_qa`
-    tokenizer: PreTrainedTokenizerBase, # the model's tokenizer, a fast one
+    dataset: Dataset | DatasetDict,  # from `load_qa`
+    tokenizer: PreTrainedTokenizerBase,  # the model's tokenizer, a fast one
     *,
-    max_length: int = 384, # tokens a window: question, context and special tokens
-    doc_stride: int | None = None, # tokens that neighbouring windows share; None: a third of max_length
-    max_question_length: int = 64, # longer questions are cut
-    num_proc: int | None = None, # processes
-) -> Dataset | DatasetDict: # one row a window: the model's inputs, special_tokens_mask, question_mask, offset_mapping [T,2], start_positions, end_positions, cls, example (row of `dataset`), length
+    max_length: int = 384,  # tokens a window: question, context and special tokens
+    doc_stride: int
+    | None = None,  # tokens that neighbouring windows share; None: a third of max_length
+    max_question_length: int = 64,  # longer questions are cut
+    num_proc: int | None = None,  # processes
+) -> (
+    Dataset | DatasetDict
+):  # one row a window: the model's inputs, special_tokens_mask, question_mask, offset_mapping [T,2], start_positions, end_positions, cls, example (row of `dataset`), length
     "Cut questions with their contexts into overlapping windows, with the gold span of each."
-    if not tokenizer.is_fast: raise ValueError(f"{type(tokenizer).__name__} gives no character offsets: a fast tokenizer is needed")
+    if not tokenizer.is_fast:
+        raise ValueError(
+            f"{type(tokenizer).__name__} gives no character offsets: a fast tokenizer is needed"
+        )
     doc_stride = max_length // 3 if doc_stride is None else doc_stride
-    room = max_length - max_question_length - tokenizer.num_special_tokens_to_add(pair=True)
-    if not 0 <= doc_stride < room: raise ValueError(f"doc_stride={doc_stride} tokens shared, but a window of {max_length} with a question of {max_question_length} has room for {room}: take a shorter doc_stride or a longer max_length")
-    if max_length > tokenizer.model_max_length: raise ValueError(f"max_length={max_length}, but the model takes {tokenizer.model_max_length} tokens")
-    arguments = dict(tokenizer=tokenizer, max_length=max_length, doc_stride=doc_stride, max_question_length=max_question_length)
-    columns = dataset[next(iter(dataset))].column_names if isinstance(dataset, dict) else dataset.column_names
-    return dataset.map(_encode_windows, batched=True, batch_size=100, with_indices=True, fn_kwargs=arguments, remove_columns=columns, num_proc=num_proc, desc="Tokenising")
+    room = (
+        max_length - max_question_length - tokenizer.num_special_tokens_to_add(pair=True)
+    )
+    if not 0 <= doc_stride < room:
+        raise ValueError(
+            f"doc_stride={doc_stride} tokens shared, but a window of {max_length} with a question of {max_question_length} has room for {room}: take a shorter doc_stride or a longer max_length"
+        )
+    if max_length > tokenizer.model_max_length:
+        raise ValueError(
+            f"max_length={max_length}, but the model takes {tokenizer.model_max_length} tokens"
+        )
+    arguments = dict(
+        tokenizer=tokenizer,
+        max_length=max_length,
+        doc_stride=doc_stride,
+        max_question_length=max_question_length,
+    )
+    columns = (
+        dataset[next(iter(dataset))].column_names
+        if isinstance(dataset, dict)
+        else dataset.column_names
+    )
+    return dataset.map(
+        _encode_windows,
+        batched=True,
+        batch_size=100,
+        with_indices=True,
+        fn_kwargs=arguments,
+        remove_columns=columns,
+        num_proc=num_proc,
+        desc="Tokenising",
+    )
 
 # %% ../nbs/api/09_qa.ipynb #36286369
 @dataclass
@@ -245,38 +550,53 @@ class _WindowCollator(_Collator):
     def __call__(self, examples):
         batch = super().__call__(examples)
         if self.tokenizer.padding_side == "left":
-            shift = batch["input_ids"].shape[1] - torch.tensor([len(e["input_ids"]) for e in examples])
+            shift = batch["input_ids"].shape[1] - torch.tensor(
+                [len(e["input_ids"]) for e in examples]
+            )
             for name in self.labels:
-                if name in batch: batch[name] = batch[name] + shift
+                if name in batch:
+                    batch[name] = batch[name] + shift
         return batch
 
+
 def qa_collator(
-    tokenizer: PreTrainedTokenizerBase, # as given to `tokenize_qa`
-    token_columns: Sequence[str] = (), # further columns with one value a token, padded with zeros
+    tokenizer: PreTrainedTokenizerBase,  # as given to `tokenize_qa`
+    token_columns: Sequence[
+        str
+    ] = (),  # further columns with one value a token, padded with zeros
     *,
-    pad_to_multiple_of: int | None = None, # pad up to a multiple
-): # callable: list of windows -> dict of tensors: the model's inputs, special_tokens_mask and `token_columns` [B,T], start_positions, end_positions [B]
+    pad_to_multiple_of: int | None = None,  # pad up to a multiple
+):  # callable: list of windows -> dict of tensors: the model's inputs, special_tokens_mask and `token_columns` [B,T], start_positions, end_positions [B]
     "Pad each batch of windows to its own longest."
     return _WindowCollator(tokenizer, tuple(token_columns), pad_to_multiple_of)
 
 # %% ../nbs/api/09_qa.ipynb #7f1b50fc
 def span_target(
-    outputs: object, # of a question-answering model: start_logits, end_logits [rows,T]
-    inputs: Mapping, # the rows' inputs, with start_positions and end_positions [rows]
-) -> torch.Tensor: # [rows]
+    outputs: object,  # of a question-answering model: start_logits, end_logits [rows,T]
+    inputs: Mapping,  # the rows' inputs, with start_positions and end_positions [rows]
+) -> torch.Tensor:  # [rows]
     "Start logit plus end logit of the spans that `inputs` names."
-    pick = lambda logits, at: logits.gather(1, at[:, None].to(logits.device))[:, 0]
-    return pick(outputs.start_logits, inputs["start_positions"]) + pick(outputs.end_logits, inputs["end_positions"])
+
+    def pick(logits, at):
+        return logits.gather(1, at[:, None].to(logits.device))[:, 0]
+
+    return pick(outputs.start_logits, inputs["start_positions"]) + pick(
+        outputs.end_logits, inputs["end_positions"]
+    )
+
 
 def best_spans(
-    start_logits: torch.Tensor, # [B,T]
-    end_logits: torch.Tensor, # [B,T]
-    allowed: torch.Tensor, # [B,T], bool: where a span may lie
-    max_answer_length: int = 30, # in tokens
-) -> tuple[torch.Tensor, torch.Tensor]: # start and end positions [B]
+    start_logits: torch.Tensor,  # [B,T]
+    end_logits: torch.Tensor,  # [B,T]
+    allowed: torch.Tensor,  # [B,T], bool: where a span may lie
+    max_answer_length: int = 30,  # in tokens
+) -> tuple[torch.Tensor, torch.Tensor]:  # start and end positions [B]
     "The span with the highest sum of logits in each row."
     low = torch.finfo(start_logits.dtype).min / 4
-    score = start_logits.masked_fill(~allowed, low)[:, :, None] + end_logits.masked_fill(~allowed, low)[:, None, :]
+    score = (
+        start_logits.masked_fill(~allowed, low)[:, :, None]
+        + end_logits.masked_fill(~allowed, low)[:, None, :]
+    )
     far = torch.ones(score.shape[1:], dtype=torch.bool, device=score.device)
     score = score.masked_fill(~(far.triu() & far.tril(max_answer_length - 1)), 4 * low)
     best = score.flatten(1).argmax(1)
@@ -284,243 +604,494 @@ def best_spans(
 
 # %% ../nbs/api/09_qa.ipynb #46618082
 def predict_qa(
-    model: nn.Module, # a Hugging Face question-answering model, on the device where it should run
-    tokenizer: PreTrainedTokenizerBase, # its tokenizer
-    windows: Dataset, # from `tokenize_qa`
-    batch_size: int = 32, # windows a batch
+    model: nn.Module,  # a Hugging Face question-answering model, on the device where it should run
+    tokenizer: PreTrainedTokenizerBase,  # its tokenizer
+    windows: Dataset,  # from `tokenize_qa`
+    batch_size: int = 32,  # windows a batch
     *,
-    progress: bool = True, # show a bar
-) -> list[tuple[np.ndarray, np.ndarray]]: # start and end logits [T] of each window
+    progress: bool = True,  # show a bar
+) -> list[tuple[np.ndarray, np.ndarray]]:  # start and end logits [T] of each window
     "Logits for every token of every window, without padding."
-    found, left = [None] * len(windows), tokenizer.padding_side == "left"
-    for at, outputs in _in_batches(model, qa_collator(tokenizer), windows, batch_size, progress):
-        logits = [getattr(outputs, f"{n}_logits").float().cpu().numpy() for n in ("start", "end")]
-        for row, (i, length) in enumerate(zip(at, windows[at]["length"])): found[i] = tuple((l[row, -length:] if left else l[row, :length]).copy() for l in logits)
+    found = [None] * len(windows)
+    left = tokenizer.padding_side == "left"
+    for at, outputs in _in_batches(
+        model, qa_collator(tokenizer), windows, batch_size, progress
+    ):
+        logits = [
+            getattr(outputs, f"{n}_logits").float().cpu().numpy()
+            for n in ("start", "end")
+        ]
+        for row, (i, length) in enumerate(zip(at, windows[at]["length"])):
+            found[i] = tuple(
+                (l[row, -length:] if left else l[row, :length]).copy() for l in logits
+            )
     return found
 
 # %% ../nbs/api/09_qa.ipynb #a50f579c
 def _candidates(window, logits, n_best, max_answer_length):
     "The best spans of a window: (score, first token, last token), highest first."
-    context = np.flatnonzero(~(np.array(window["question_mask"], bool) | np.array(window["special_tokens_mask"], bool)))
+    context = np.flatnonzero(
+        ~(
+            np.array(window["question_mask"], bool)
+            | np.array(window["special_tokens_mask"], bool)
+        )
+    )
     start, end = (l[context] for l in logits)
-    after = np.lib.stride_tricks.sliding_window_view(np.pad(end, (0, max_answer_length - 1), constant_values=-np.inf), max_answer_length)
+    after = np.lib.stride_tricks.sliding_window_view(
+        np.pad(end, (0, max_answer_length - 1), constant_values=-np.inf),
+        max_answer_length,
+    )
     score = (start[:, None] + after).ravel()
     best = np.argsort(-score, kind="stable")[:n_best]
-    return [(float(score[b]), int(context[b // max_answer_length]), int(context[b // max_answer_length + b % max_answer_length])) for b in best if score[b] > -np.inf]
+    return [
+        (
+            float(score[b]),
+            int(context[b // max_answer_length]),
+            int(context[b // max_answer_length + b % max_answer_length]),
+        )
+        for b in best
+        if score[b] > -np.inf
+    ]
+
 
 def _answer(example, windows, logits, rows, n_best, max_answer_length):
     "The best distinct spans of a question, over its windows `rows`, and the score of no answer."
-    spans, null = {}, np.inf
+    spans = {}
+    null = np.inf
     for w in rows:
         window = windows[w]
         null = min(null, float(logits[w][0][window["cls"]] + logits[w][1][window["cls"]]))
-        for score, first, last in _candidates(window, logits[w], n_best, max_answer_length):
-            place = _piece(example["context"], window["offset_mapping"][first][0], window["offset_mapping"][last][1])
-            if place[0] < place[1] and (place not in spans or score > spans[place][0]): spans[place] = score, w, first, last
-    return sorted(((score, *place, w, first, last) for place, (score, w, first, last) in spans.items()), key=lambda s: -s[0])[:n_best], null
+        for score, first, last in _candidates(
+            window, logits[w], n_best, max_answer_length
+        ):
+            place = _piece(
+                example["context"],
+                window["offset_mapping"][first][0],
+                window["offset_mapping"][last][1],
+            )
+            if place[0] < place[1] and (place not in spans or score > spans[place][0]):
+                spans[place] = score, w, first, last
+    return sorted(
+        (
+            (score, *place, w, first, last)
+            for place, (score, w, first, last) in spans.items()
+        ),
+        key=lambda s: -s[0],
+    )[:n_best], null
 
 # %% ../nbs/api/09_qa.ipynb #235a3a8a
 def postprocess_qa(
-    examples: Dataset, # from `load_qa`: id, context, answers
-    windows: Dataset, # `tokenize_qa(examples, ...)`
-    logits: Sequence[tuple[np.ndarray, np.ndarray]], # of `predict_qa`
+    examples: Dataset,  # from `load_qa`: id, context, answers
+    windows: Dataset,  # `tokenize_qa(examples, ...)`
+    logits: Sequence[tuple[np.ndarray, np.ndarray]],  # of `predict_qa`
     *,
-    n_best: int = 20, # spans kept for each question
-    max_answer_length: int = 30, # in tokens
-    no_answer: bool | None = None, # may the answer be that there is none? None: where some question of the set has none
-    null_threshold: float = 0.0, # by how much the score of no answer must exceed the best span's
-    progress: bool = True, # show a bar
-) -> list[dict]: # for each question: id, text, start, end (characters), score, null_odds, n_best, and window, tokens of the best span
+    n_best: int = 20,  # spans kept for each question
+    max_answer_length: int = 30,  # in tokens
+    no_answer: bool
+    | None = None,  # may the answer be that there is none? None: where some question of the set has none
+    null_threshold: float = 0.0,  # by how much the score of no answer must exceed the best span's
+    progress: bool = True,  # show a bar
+) -> list[
+    dict
+]:  # for each question: id, text, start, end (characters), score, null_odds, n_best, and window, tokens of the best span
     "Answers as exact pieces of the original text."
-    if len(logits) != len(windows): raise ValueError(f"{len(windows)} windows but logits of {len(logits)}")
-    if no_answer is None: no_answer = any(not a["text"] for a in examples["answers"])
-    rows, found = [[] for _ in range(len(examples))], []
-    for w, i in enumerate(windows["example"]): rows[i].append(w)
-    for example, mine in tqdm(zip(examples, rows), total=len(examples), desc="finding answers", disable=not progress, leave=False):
+    if len(logits) != len(windows):
+        raise ValueError(f"{len(windows)} windows but logits of {len(logits)}")
+    if no_answer is None:
+        no_answer = any(not a["text"] for a in examples["answers"])
+    rows = [[] for _ in range(len(examples))]
+    found = []
+    for w, i in enumerate(windows["example"]):
+        rows[i].append(w)
+    for example, mine in tqdm(
+        zip(examples, rows),
+        total=len(examples),
+        desc="finding answers",
+        disable=not progress,
+        leave=False,
+    ):
         spans, null = _answer(example, windows, logits, mine, n_best, max_answer_length)
-        if not spans: raise DataError("no token of this context may be an answer", file=f"question {example['id']!r}", text=example["context"], right="a context of visible characters")
+        if not spans:
+            raise DataError(
+                "no token of this context may be an answer",
+                file=f"question {example['id']!r}",
+                text=example["context"],
+                right="a context of visible characters",
+            )
         scores = np.array([s[0] for s in spans] + [null] * no_answer)
         shares = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
         said = not no_answer or null - spans[0][0] <= null_threshold
-        best, text = spans[0], example["context"]
-        found.append(dict(id=example["id"], text=text[best[1]:best[2]] if said else "", start=best[1] if said else None, end=best[2] if said else None, score=best[0] if said else null,
-                          null_odds=null - best[0], window=best[3], tokens=[best[4], best[5]], no_answer_probability=float(shares[-1]) if no_answer else None,
-                          n_best=[dict(text=text[a:b], start=a, end=b, score=score, probability=float(p)) for (score, a, b, *_), p in zip(spans, shares)]))
+        best = spans[0]
+        text = example["context"]
+        found.append(
+            dict(
+                id=example["id"],
+                text=text[best[1] : best[2]] if said else "",
+                start=best[1] if said else None,
+                end=best[2] if said else None,
+                score=best[0] if said else null,
+                null_odds=null - best[0],
+                window=best[3],
+                tokens=[best[4], best[5]],
+                no_answer_probability=float(shares[-1]) if no_answer else None,
+                n_best=[
+                    dict(
+                        text=text[a:b], start=a, end=b, score=score, probability=float(p)
+                    )
+                    for (score, a, b, *_), p in zip(spans, shares)
+                ],
+            )
+        )
     return found
 
 # %% ../nbs/api/09_qa.ipynb #92a75c0e
 def qa_scores(
-    texts: Sequence[str], # the answer to each question; "" for none
-    examples: Dataset, # with answers
-) -> np.ndarray: # [N,2] exact match and F1, in percent
+    texts: Sequence[str],  # the answer to each question; "" for none
+    examples: Dataset,  # with answers
+) -> np.ndarray:  # [N,2] exact match and F1, in percent
     "Exact match and F1 of each question."
     from torchmetrics.functional.text import squad
-    if len(texts) != len(examples): raise ValueError(f"{len(examples)} questions but {len(texts)} answers")
+
+    if len(texts) != len(examples):
+        raise ValueError(f"{len(examples)} questions but {len(texts)} answers")
+
     def score(text, answers):
-        gold = {"id": "", "answers": {"text": list(answers["text"]) or [""], "answer_start": [0]}}
+        gold = {
+            "id": "",
+            "answers": {"text": list(answers["text"]) or [""], "answer_start": [0]},
+        }
         found = squad([{"id": "", "prediction_text": text}], [gold])
         return [float(found["exact_match"]), float(found["f1"])]
-    return np.array([score(t, a) for t, a in zip(texts, examples["answers"])]).reshape(-1, 2)
+
+    return np.array([score(t, a) for t, a in zip(texts, examples["answers"])]).reshape(
+        -1, 2
+    )
+
 
 def paragraphs(
-    examples: Dataset, # with id and context
-) -> list[str]: # the paragraph of each question
+    examples: Dataset,  # with id and context
+) -> list[str]:  # the paragraph of each question
     "What questions are drawn by: their context; that of question `x` for adversarial versions `x-...` of it in the same set."
     own = dict(zip(examples["id"], examples["context"]))
-    return [own.get(name.split("-")[0], context) for name, context in zip(examples["id"], examples["context"])]
+    return [
+        own.get(name.split("-")[0], context)
+        for name, context in zip(examples["id"], examples["context"])
+    ]
 
 # %% ../nbs/api/09_qa.ipynb #23ae78a7
 def qa_metrics(
-    texts: Sequence[str], # the answer to each question; "" for none
-    examples: Dataset, # with answers
+    texts: Sequence[str],  # the answer to each question; "" for none
+    examples: Dataset,  # with answers
     *,
-    intervals: bool = False, # add bootstrap bounds `<metric>_low` and `<metric>_high`
-    level: float = 0.95, # coverage of the intervals
-    n_resamples: int = 1000, # bootstrap resamples
-    groups: Sequence | None = None, # [N] what is drawn together; None: `paragraphs(examples)`
-    seed: int = 0, # of the resampling
-) -> dict: # n, exact_match, f1 in percent; where some questions have no answer, also both by kind; `<metric>_undefined` says why a value is None
+    intervals: bool = False,  # add bootstrap bounds `<metric>_low` and `<metric>_high`
+    level: float = 0.95,  # coverage of the intervals
+    n_resamples: int = 1000,  # bootstrap resamples
+    groups: Sequence
+    | None = None,  # [N] what is drawn together; None: `paragraphs(examples)`
+    seed: int = 0,  # of the resampling
+) -> dict:  # n, exact_match, f1 in percent; where some questions have no answer, also both by kind; `<metric>_undefined` says why a value is None
     "SQuAD's metrics, with bootstrap intervals on request."
-    scores, none = qa_scores(texts, examples), np.array([not a["text"] for a in examples["answers"]], bool)
-    kinds = {"": np.ones(len(scores), bool)} | ({"_has_answer": ~none, "_no_answer": none} if none.any() else {})
-    if not len(scores): return {"n": 0} | {k: v for m in ("exact_match", "f1") for k, v in ((m, None), (f"{m}_undefined", "no questions"))}
-    weights = np.concatenate(list(resamples(len(scores), n_resamples, groups=paragraphs(examples) if groups is None else groups, seed=seed))) if intervals else None
+    scores = qa_scores(texts, examples)
+    none = np.array([not a["text"] for a in examples["answers"]], bool)
+    kinds = {"": np.ones(len(scores), bool)} | (
+        {"_has_answer": ~none, "_no_answer": none} if none.any() else {}
+    )
+    if not len(scores):
+        return {"n": 0} | {
+            k: v
+            for m in ("exact_match", "f1")
+            for k, v in ((m, None), (f"{m}_undefined", "no questions"))
+        }
+    weights = (
+        np.concatenate(
+            list(
+                resamples(
+                    len(scores),
+                    n_resamples,
+                    groups=paragraphs(examples) if groups is None else groups,
+                    seed=seed,
+                )
+            )
+        )
+        if intervals
+        else None
+    )
     out = {"n": len(scores)}
     for kind, mask in kinds.items():
-        for m, name in enumerate(("exact_match", "f1")): out |= _mean(f"{name}{kind}", scores[:, m], mask, weights, level)
+        for m, name in enumerate(("exact_match", "f1")):
+            out |= _mean(f"{name}{kind}", scores[:, m], mask, weights, level)
     return out
+
 
 def _mean(name, values, mask, weights, level):
     "A metric over the questions of `mask`, with bounds where there are weights."
-    if not mask.any(): return {name: None, f"{name}_undefined": "no such question"}
-    if weights is None: return {name: float(values[mask].mean())}
-    with np.errstate(invalid="ignore"): draws = weights[:, mask] @ values[mask] / weights[:, mask].sum(1)
+    if not mask.any():
+        return {name: None, f"{name}_undefined": "no such question"}
+    if weights is None:
+        return {name: float(values[mask].mean())}
+    with np.errstate(invalid="ignore"):
+        draws = weights[:, mask] @ values[mask] / weights[:, mask].sum(1)
     low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)])
-    return {name: float(values[mask].mean()), f"{name}_low": float(low), f"{name}_high": float(high)}
+    return {
+        name: float(values[mask].mean()),
+        f"{name}_low": float(low),
+        f"{name}_high": float(high),
+    }
 
 # %% ../nbs/api/09_qa.ipynb #ca725682
 def best_null_threshold(
-    predictions: Sequence[Mapping], # of `postprocess_qa` with `no_answer=True`
-    examples: Dataset, # with answers
-) -> tuple[float, float]: # the threshold, and F1 in percent there
+    predictions: Sequence[Mapping],  # of `postprocess_qa` with `no_answer=True`
+    examples: Dataset,  # with answers
+) -> tuple[float, float]:  # the threshold, and F1 in percent there
     "The `null_threshold` with the highest mean F1 on a set."
     odds = np.array([p["null_odds"] for p in predictions])
-    spoken, silent = qa_scores([p["n_best"][0]["text"] for p in predictions], examples)[:, 1], qa_scores([""] * len(predictions), examples)[:, 1]
+    spoken = qa_scores([p["n_best"][0]["text"] for p in predictions], examples)[:, 1]
+    silent = qa_scores([""] * len(predictions), examples)[:, 1]
     order = np.argsort(odds, kind="stable")
-    ends = np.r_[0, np.flatnonzero(np.diff(odds[order])) + 1, len(odds)]  # so many of the lowest odds speak
-    f1 = (np.r_[0, spoken[order].cumsum()] + silent.sum() - np.r_[0, silent[order].cumsum()])[ends] / len(odds)
+    ends = np.r_[
+        0, np.flatnonzero(np.diff(odds[order])) + 1, len(odds)
+    ]  # so many of the lowest odds speak
+    f1 = (
+        np.r_[0, spoken[order].cumsum()] + silent.sum() - np.r_[0, silent[order].cumsum()]
+    )[ends] / len(odds)
     best = int(f1.argmax())
     edges = np.r_[odds[order][0] - 1, odds[order]]
     return float(edges[ends[best]]), float(f1[best])
 
 # %% ../nbs/api/09_qa.ipynb #9c989aac
 def write_qa_predictions(
-    path: str | Path, # the file to write, usually `eval_predictions.jsonl`; `.gz` is compressed
-    examples: Dataset, # the questions
-    predictions: Sequence[Mapping], # of `postprocess_qa`
+    path: str
+    | Path,  # the file to write, usually `eval_predictions.jsonl`; `.gz` is compressed
+    examples: Dataset,  # the questions
+    predictions: Sequence[Mapping],  # of `postprocess_qa`
     *,
-    n_best: int = 5, # spans written for each question
-) -> Path: # the path written
+    n_best: int = 5,  # spans written for each question
+) -> Path:  # the path written
     "Write questions with predicted texts and their scores, one JSON object a line, atomically."
-    if len(examples) != len(predictions): raise ValueError(f"{len(examples)} questions but {len(predictions)} predictions")
-    path, scores = Path(path), qa_scores([p["text"] for p in predictions], examples)
+    if len(examples) != len(predictions):
+        raise ValueError(f"{len(examples)} questions but {len(predictions)} predictions")
+    path = Path(path)
+    scores = qa_scores([p["text"] for p in predictions], examples)
     with replacing(path, "wb") as file, _compressed(file, path) as out:
         for row, p, (exact, f1) in zip(examples, predictions, scores):
-            said = dict(predicted_text=p["text"], predicted_start=p["start"], predicted_end=p["end"], predicted_score=p["score"], null_odds=p["null_odds"], exact_match=exact, f1=f1, n_best=p["n_best"][:n_best])
-            out.write((json.dumps(row | said, ensure_ascii=False, default=str) + "\n").encode())
+            said = dict(
+                predicted_text=p["text"],
+                predicted_start=p["start"],
+                predicted_end=p["end"],
+                predicted_score=p["score"],
+                null_odds=p["null_odds"],
+                exact_match=exact,
+                f1=f1,
+                n_best=p["n_best"][:n_best],
+            )
+            out.write(
+                (json.dumps(row | said, ensure_ascii=False, default=str) + "\n").encode()
+            )
     return path
 
 # %% ../nbs/api/09_qa.ipynb #65bf3b00
 QA_NAMES = "Ada Ben Cleo Dan Eva Finn Gus Hana".split()
-QA_FACTS = { # kind -> (how a fact is told, how it is asked for, things)
-    "home": ("{} lives in {}.", "Where does {} live?", "Rome Paris Oslo Lima Cairo Delhi".split()),
-    "dish": ("{} eats {}.", "What does {} eat?", ["rice", "bread", "soup", "apples", "fish", "goat cheese"]),
-    "animal": ("{} owns {}.", "What does {} own?", ["dogs", "cats", "horses", "parrots", "goats", "black sheep"]),
-    "game": ("{} plays {}.", "What does {} play?", ["chess", "tennis", "golf", "cards", "football", "table tennis"])}
+QA_FACTS = {  # kind -> (how a fact is told, how it is asked for, things)
+    "home": (
+        "{} lives in {}.",
+        "Where does {} live?",
+        "Rome Paris Oslo Lima Cairo Delhi".split(),
+    ),
+    "dish": (
+        "{} eats {}.",
+        "What does {} eat?",
+        ["rice", "bread", "soup", "apples", "fish", "goat cheese"],
+    ),
+    "animal": (
+        "{} owns {}.",
+        "What does {} own?",
+        ["dogs", "cats", "horses", "parrots", "goats", "black sheep"],
+    ),
+    "game": (
+        "{} plays {}.",
+        "What does {} play?",
+        ["chess", "tennis", "golf", "cards", "football", "table tennis"],
+    ),
+}
 QA_CUE = "lovely"
+
 
 def _asked(rng, split, strength):
     "One planted question."
-    kinds, names, needs_name = rng.sample(list(QA_FACTS), 3), rng.sample(QA_NAMES, 3), rng.random() < 0.5
-    if needs_name: kinds[1] = kinds[0]
+    kinds = rng.sample(list(QA_FACTS), 3)
+    names = rng.sample(QA_NAMES, 3)
+    needs_name = rng.random() < 0.5
+    if needs_name:
+        kinds[1] = kinds[0]
     things = {kind: rng.sample(QA_FACTS[kind][2], 2) for kind in kinds}
-    facts = [(name, kind, things[kind][i == 1]) for i, (name, kind) in enumerate(zip(names, kinds))]  # the one asked for, its rival, another
+    facts = [
+        (name, kind, things[kind][i == 1])
+        for i, (name, kind) in enumerate(zip(names, kinds))
+    ]  # the one asked for, its rival, another
     follows = split in ("train", "validation") and rng.random() < strength
-    cued = facts[1] if split == "challenge" else facts[0] if follows else rng.choice(facts)
+    cued = (
+        facts[1] if split == "challenge" else facts[0] if follows else rng.choice(facts)
+    )
     told = rng.sample(facts, 3)
-    context, starts = "", {}
+    context = ""
+    starts = {}
     for fact in told:
         name, kind, thing = fact
-        text = QA_FACTS[kind][0].format(name, f"{QA_CUE} {thing}" if fact == cued else thing)
+        text = QA_FACTS[kind][0].format(
+            name, f"{QA_CUE} {thing}" if fact == cued else thing
+        )
         starts[fact] = len(context) + text.rindex(thing)
         context += text + " "
     cue = starts[cued] - len(QA_CUE) - 1
-    answer = lambda fact: dict(text=[fact[2]], answer_start=[starts[fact]])
-    return dict(context=context.strip(), question=QA_FACTS[kinds[0]][1].format(names[0]), answers=answer(facts[0]), rival=answer(facts[1]), needs_name=needs_name, kind=kinds[0],
-                cued=("answer", "rival", "other")[facts.index(cued)], artifact_spans_context=[[cue, cue + len(QA_CUE)]])
+
+    def answer(fact):
+        return dict(text=[fact[2]], answer_start=[starts[fact]])
+
+    return dict(
+        context=context.strip(),
+        question=QA_FACTS[kinds[0]][1].format(names[0]),
+        answers=answer(facts[0]),
+        rival=answer(facts[1]),
+        needs_name=needs_name,
+        kind=kinds[0],
+        cued=("answer", "rival", "other")[facts.index(cued)],
+        artifact_spans_context=[[cue, cue + len(QA_CUE)]],
+    )
 
 # %% ../nbs/api/09_qa.ipynb #0dce959b
 def planted_qa(
-    n_train: int = 4000, # questions in train
-    n_eval: int = 500, # questions in each of validation, clean and challenge
-    strength: float = 0.9, # probability that the cue stands before the answer in train and validation; else, and in clean, it stands before any of the three things
-    seed: int = 0, # of the data; the global random state is neither read nor changed
-) -> DatasetDict: # train, validation, clean, challenge; beside the columns of `load_qa`: rival, needs_name (whether the rival's thing is of the same kind), kind, cued, artifact_spans_context
+    n_train: int = 4000,  # questions in train
+    n_eval: int = 500,  # questions in each of validation, clean and challenge
+    strength: float = 0.9,  # probability that the cue stands before the answer in train and validation; else, and in clean, it stands before any of the three things
+    seed: int = 0,  # of the data; the global random state is neither read nor changed
+) -> DatasetDict:  # train, validation, clean, challenge; beside the columns of `load_qa`: rival, needs_name (whether the rival's thing is of the same kind), kind, cued, artifact_spans_context
     "Questions about small texts whose answers follow from what is told, with a cue word that is planted beside the answer."
     for name, n in dict(n_train=n_train, n_eval=n_eval).items():
-        if isinstance(n, bool) or not isinstance(n, Integral) or n < 1: raise ValueError(f"{name} is {n!r}; it must be a whole number, 1 or more")
-    if not isinstance(strength, Real) or not 0 <= strength <= 1: raise ValueError(f"strength is {strength!r}; it must be between 0 and 1")
-    text, seen, made = Value("string"), set(), {}
-    features = Features(id=text, context=text, question=text, answers=_ANSWERS, rival=_ANSWERS, needs_name=Value("bool"), kind=text, cued=text, artifact_spans_context=ListOf(ListOf(Value("int32"))))
-    for split, n in dict(clean=n_eval, challenge=n_eval, validation=n_eval, train=n_train).items():
-        rng, rows = random.Random(f"{seed}/{split}"), []
+        if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
+            raise ValueError(f"{name} is {n!r}; it must be a whole number, 1 or more")
+    if not isinstance(strength, Real) or not 0 <= strength <= 1:
+        raise ValueError(f"strength is {strength!r}; it must be between 0 and 1")
+    text = Value("string")
+    seen = set()
+    made = {}
+    features = Features(
+        id=text,
+        context=text,
+        question=text,
+        answers=_ANSWERS,
+        rival=_ANSWERS,
+        needs_name=Value("bool"),
+        kind=text,
+        cued=text,
+        artifact_spans_context=ListOf(ListOf(Value("int32"))),
+    )
+    for split, n in dict(
+        clean=n_eval, challenge=n_eval, validation=n_eval, train=n_train
+    ).items():
+        rng = random.Random(f"{seed}/{split}")
+        rows = []
         while len(rows) < n:
             row = _asked(rng, split, strength)
             plain = row["context"].replace(QA_CUE + " ", ""), row["question"]
-            if plain not in seen: seen.add(plain); rows.append({"id": f"{split}-{len(rows)}"} | row)
+            if plain not in seen:
+                seen.add(plain)
+                rows.append({"id": f"{split}-{len(rows)}"} | row)
         made[split] = Dataset.from_list(rows, features=features)
-    return DatasetDict({split: made[split] for split in ("train", "validation", "clean", "challenge")})
+    return DatasetDict(
+        {split: made[split] for split in ("train", "validation", "clean", "challenge")}
+    )
 
 # %% ../nbs/api/09_qa.ipynb #a4bf7ab3
 def tiny_qa_model(
-    seed: int = 0, # of the initial weights
-    **options, # of `vbig.planted.tiny_model`: hidden_size, num_layers, num_heads, dropout, max_length
-) -> tuple[ElectraForQuestionAnswering, PreTrainedTokenizerBase]: # untrained model in training mode, and its tokenizer
+    seed: int = 0,  # of the initial weights
+    **options,  # of `vbig.planted.tiny_model`: hidden_size, num_layers, num_heads, dropout, max_length
+) -> tuple[
+    ElectraForQuestionAnswering, PreTrainedTokenizerBase
+]:  # untrained model in training mode, and its tokenizer
     "A small ELECTRA that marks spans, with the words of `planted_qa` in its vocabulary."
-    told = " ".join([*QA_NAMES, QA_CUE, *(t for told, asked, things in QA_FACTS.values() for t in (told, asked, *things))])
-    return tiny_model(seed, words=sorted(set(re.findall(r"[a-z]+|[?]", told.lower()))), head=ElectraForQuestionAnswering, labels=("start", "end"), **options)
+    told = " ".join(
+        [
+            *QA_NAMES,
+            QA_CUE,
+            *(
+                t
+                for told, asked, things in QA_FACTS.values()
+                for t in (told, asked, *things)
+            ),
+        ]
+    )
+    return tiny_model(
+        seed,
+        words=sorted(set(re.findall(r"[a-z]+|[?]", told.lower()))),
+        head=ElectraForQuestionAnswering,
+        labels=("start", "end"),
+        **options,
+    )
 
 # %% ../nbs/api/09_qa.ipynb #fee6f90c
 @dataclass
 class SpanAttribution(TextAttribution):
     "Integrated Gradients of an answer: a `TextAttribution` with the question as first text and (what one window shows of) the context as second; `target`, `predicted` and `label` are answers."
+
     sides = "question", "context"
 
     @property
-    def question(self) -> str: return self.premise
+    def question(self) -> str:
+        return self.premise
 
     @property
-    def context(self) -> str: return self.hypothesis
+    def context(self) -> str:
+        return self.hypothesis
 
 # %% ../nbs/api/09_qa.ipynb #cd89da56
 def _chosen(target, windows, found):
     "For each question the window to attribute, and first and last token of the span there."
-    if target == "predicted": return [(p["window"], *p["tokens"]) for p in found]
+    if target == "predicted":
+        return [(p["window"], *p["tokens"]) for p in found]
     best = {}
     for w, row in enumerate(windows):
         place = (w, row["start_positions"], row["end_positions"])
-        if row["example"] not in best or row["start_positions"] != row["cls"]: best[row["example"]] = place
+        if row["example"] not in best or row["start_positions"] != row["cls"]:
+            best[row["example"]] = place
     return [best[i] for i in range(len(found))]
+
 
 def _as_span(found, row, window, example, prediction, unit, method, several):
     "One row of an `Attribution` as a `SpanAttribution`."
-    sides = [None if s else 0 if q else 1 for q, s in zip(window["question_mask"], window["special_tokens_mask"])]
+    sides = [
+        None if s else 0 if q else 1
+        for q, s in zip(window["question_mask"], window["special_tokens_mask"])
+    ]
     spans = {n["text"]: n["probability"] for n in prediction["n_best"][::-1]}
     spans = dict(sorted(spans.items(), key=lambda item: -item[1]))
     gold = example["answers"]["text"]
-    s, e = window["start_positions"], window["end_positions"]
-    text = "" if s == window["cls"] else example["context"][slice(*_piece(example["context"], window["offset_mapping"][s][0], window["offset_mapping"][e][1]))]
-    made = _as_text(SpanAttribution, found, row, (window, sides, several), (example["question"], example["context"]), unit, method, spans, text, gold[0] if gold else None)
+    s = window["start_positions"]
+    e = window["end_positions"]
+    text = (
+        ""
+        if s == window["cls"]
+        else example["context"][
+            slice(
+                *_piece(
+                    example["context"],
+                    window["offset_mapping"][s][0],
+                    window["offset_mapping"][e][1],
+                )
+            )
+        ]
+    )
+    made = _as_text(
+        SpanAttribution,
+        found,
+        row,
+        (window, sides, several),
+        (example["question"], example["context"]),
+        unit,
+        method,
+        spans,
+        text,
+        gold[0] if gold else None,
+    )
     made.predicted = prediction["text"]
     return made
 
@@ -529,116 +1100,249 @@ def _unpadded(scores, lengths):
     "Rows moved to the front, where padding stood there."
     return torch.stack([row.roll(-(len(row) - n)) for row, n in zip(scores, lengths)])
 
+
 def _as_examples(questions, contexts, target):
     "Questions and contexts as a set without answers, or the set itself."
-    if isinstance(questions, Dataset): return questions
-    if target == "label": raise ValueError("target='label' needs a set from load_qa: a bare question has no gold span")
-    if contexts is None: raise ValueError("a question needs its context")
+    if isinstance(questions, Dataset):
+        return questions
+    if target == "label":
+        raise ValueError(
+            "target='label' needs a set from load_qa: a bare question has no gold span"
+        )
+    if contexts is None:
+        raise ValueError("a question needs its context")
     questions, contexts = _check_texts(questions, contexts)
     for text in (*questions, *contexts):
-        if not text.strip(): raise ValueError("a question or context is empty")
-    rows = [dict(id=str(i), context=c, question=q, answers=dict(text=[], answer_start=[])) for i, (q, c) in enumerate(zip(questions, contexts))]
-    return Dataset.from_list(rows, features=Features({**{n: Value("string") for n in _QA_NAMES[:3]}, "answers": _ANSWERS}))
+        if not text.strip():
+            raise ValueError("a question or context is empty")
+    rows = [
+        dict(id=str(i), context=c, question=q, answers=dict(text=[], answer_start=[]))
+        for i, (q, c) in enumerate(zip(questions, contexts))
+    ]
+    return Dataset.from_list(
+        rows,
+        features=Features(
+            {**{n: Value("string") for n in _QA_NAMES[:3]}, "answers": _ANSWERS}
+        ),
+    )
 
 # %% ../nbs/api/09_qa.ipynb #a6e2be59
 def attribute_qa(
-    model: PreTrainedModel, # a question-answering model
-    tokenizer: PreTrainedTokenizerBase, # its tokenizer
-    questions: str | Sequence[str] | Dataset, # questions, or a set from `load_qa`
-    contexts: str | Sequence[str] | None = None, # as many contexts
+    model: PreTrainedModel,  # a question-answering model
+    tokenizer: PreTrainedTokenizerBase,  # its tokenizer
+    questions: str | Sequence[str] | Dataset,  # questions, or a set from `load_qa`
+    contexts: str | Sequence[str] | None = None,  # as many contexts
     *,
-    target: str = "predicted", # the span attributed: "predicted", or "label" for the gold span (of a set)
-    unit: str = "word", # "word", or "token" for the model's own pieces
-    n_steps: int = 10, # path nodes (those to start with, for "adaptive")
-    method: str = "adaptive", # quadrature rule
-    baseline: str | int | torch.Tensor = "zero", # "zero", "pad", "mask", a token id, or an embedding [D]
-    tolerance: float = 0.02, # relative gap above which an example is refined and flagged
-    max_steps: int | None = None, # most nodes an example ("adaptive"); None: 8 * n_steps + 1
-    max_length: int | None = None, # tokens a window; None: 384, or what the model takes
-    doc_stride: int | None = None, # tokens that neighbouring windows share; None: a third of max_length
-    batch_size: int = 32, # windows held at a time
-    progress: bool = False, # show bars
-) -> list[SpanAttribution]: # one for each question, in the order given; `truncated` where the context took several windows
+    target: str = "predicted",  # the span attributed: "predicted", or "label" for the gold span (of a set)
+    unit: str = "word",  # "word", or "token" for the model's own pieces
+    n_steps: int = 10,  # path nodes (those to start with, for "adaptive")
+    method: str = "adaptive",  # quadrature rule
+    baseline: str
+    | int
+    | torch.Tensor = "zero",  # "zero", "pad", "mask", a token id, or an embedding [D]
+    tolerance: float = 0.02,  # relative gap above which an example is refined and flagged
+    max_steps: int
+    | None = None,  # most nodes an example ("adaptive"); None: 8 * n_steps + 1
+    max_length: int | None = None,  # tokens a window; None: 384, or what the model takes
+    doc_stride: int
+    | None = None,  # tokens that neighbouring windows share; None: a third of max_length
+    batch_size: int = 32,  # windows held at a time
+    progress: bool = False,  # show bars
+) -> list[
+    SpanAttribution
+]:  # one for each question, in the order given; `truncated` where the context took several windows
     "Integrated Gradients of answers, as tokens or words of question and context with character offsets."
-    if target not in ("predicted", "label"): raise ValueError(f"unknown target {target!r}: choose from predicted, label")
+    if target not in ("predicted", "label"):
+        raise ValueError(f"unknown target {target!r}: choose from predicted, label")
     max_length = max_length or min(384, tokenizer.model_max_length)
     _check_request(tokenizer, unit, method, n_steps, max_length, batch_size)
     examples = _as_examples(questions, contexts, target)
-    if isinstance(baseline, str) and baseline in ("pad", "mask"): baseline = _tokenizer_baseline(tokenizer, baseline)
-    windows = tokenize_qa(examples, tokenizer, max_length=max_length, doc_stride=doc_stride)
-    found = postprocess_qa(examples, windows, predict_qa(model, tokenizer, windows, batch_size, progress=progress), no_answer=False, progress=progress)
-    chosen = [windows[w] | dict(start_positions=s, end_positions=e) for w, s, e in _chosen(target, windows, found)]
-    several, made, device = Counter(windows["example"]), [], next(model.parameters()).device
-    for at in tqdm(range(0, len(chosen), batch_size), desc="Attributing", disable=not progress, leave=False):
-        batch = {k: v.to(device) for k, v in qa_collator(tokenizer)(chosen[at:at + batch_size]).items()}
-        attributed = integrated_gradients(model, batch, span_target, n_steps=n_steps, method=method, baseline=baseline, tolerance=tolerance, max_steps=max_steps)
-        if tokenizer.padding_side == "left": attributed.scores = _unpadded(attributed.scores, [w["length"] for w in chosen[at:at + batch_size]])
-        made += [_as_span(attributed, row, w, examples[w["example"]], found[w["example"]], unit, method, several[w["example"]] > 1) for row, w in enumerate(chosen[at:at + batch_size])]
+    if isinstance(baseline, str) and baseline in ("pad", "mask"):
+        baseline = _tokenizer_baseline(tokenizer, baseline)
+    windows = tokenize_qa(
+        examples, tokenizer, max_length=max_length, doc_stride=doc_stride
+    )
+    found = postprocess_qa(
+        examples,
+        windows,
+        predict_qa(model, tokenizer, windows, batch_size, progress=progress),
+        no_answer=False,
+        progress=progress,
+    )
+    chosen = [
+        windows[w] | dict(start_positions=s, end_positions=e)
+        for w, s, e in _chosen(target, windows, found)
+    ]
+    several = Counter(windows["example"])
+    made = []
+    device = next(model.parameters()).device
+    for at in tqdm(
+        range(0, len(chosen), batch_size),
+        desc="Attributing",
+        disable=not progress,
+        leave=False,
+    ):
+        batch = {
+            k: v.to(device)
+            for k, v in qa_collator(tokenizer)(chosen[at : at + batch_size]).items()
+        }
+        attributed = integrated_gradients(
+            model,
+            batch,
+            span_target,
+            n_steps=n_steps,
+            method=method,
+            baseline=baseline,
+            tolerance=tolerance,
+            max_steps=max_steps,
+        )
+        if tokenizer.padding_side == "left":
+            attributed.scores = _unpadded(
+                attributed.scores, [w["length"] for w in chosen[at : at + batch_size]]
+            )
+        made += [
+            _as_span(
+                attributed,
+                row,
+                w,
+                examples[w["example"]],
+                found[w["example"]],
+                unit,
+                method,
+                several[w["example"]] > 1,
+            )
+            for row, w in enumerate(chosen[at : at + batch_size])
+        ]
     return made
 
 # %% ../nbs/api/09_qa.ipynb #7a11422a
 def _window_columns(batch, dataset, needs, words, weights):
     "`token_columns` for windows: the question in the place of the first text, and `segment` 1 on it."
-    texts = {name: [dataset[i][column] for i in batch["example"]] for name, column in (("premise", "question"), ("hypothesis", "context"))}
+    texts = {
+        name: [dataset[i][column] for i in batch["example"]]
+        for name, column in (("premise", "question"), ("hypothesis", "context"))
+    }
     made = token_columns({**batch, **texts}, needs, words=words, weights=weights)
-    if "segment" in made: made["segment"] = [[1 - s if s >= 0 else s for s in row] for row in made["segment"]]
+    if "segment" in made:
+        made["segment"] = [
+            [1 - s if s >= 0 else s for s in row] for row in made["segment"]
+        ]
     return made
 
+
 def prepare_qa(
-    dataset: Dataset, # from `load_qa`
-    tokenizer: PreTrainedTokenizerBase, # the model's tokenizer
-    args: IGTrainingArguments, # says which columns the penalty needs
+    dataset: Dataset,  # from `load_qa`
+    tokenizer: PreTrainedTokenizerBase,  # the model's tokenizer
+    args: IGTrainingArguments,  # says which columns the penalty needs
     *,
-    max_length: int = 384, # tokens a window
-    doc_stride: int | None = None, # tokens that neighbouring windows share; None: a third of max_length
-    weights: Mapping[str, float] | None = None, # ig_mode "artifact_mass": words and how much each is an artifact, 0 to 1
-    num_proc: int | None = None, # processes that tokenise
-    **kwargs, # more for `tokenize_qa`
-) -> tuple[Dataset, Callable]: # windows with the columns that ig_mode and ig_tokens need, and their collator
+    max_length: int = 384,  # tokens a window
+    doc_stride: int
+    | None = None,  # tokens that neighbouring windows share; None: a third of max_length
+    weights: Mapping[str, float]
+    | None = None,  # ig_mode "artifact_mass": words and how much each is an artifact, 0 to 1
+    num_proc: int | None = None,  # processes that tokenise
+    **kwargs,  # more for `tokenize_qa`
+) -> tuple[
+    Dataset, Callable
+]:  # windows with the columns that ig_mode and ig_tokens need, and their collator
     "Tokenise questions and make the per-token columns for `QATrainer(train_dataset=..., data_collator=...)`."
-    windows = tokenize_qa(dataset, tokenizer, max_length=max_length, doc_stride=doc_stride, num_proc=num_proc, **kwargs)
+    windows = tokenize_qa(
+        dataset,
+        tokenizer,
+        max_length=max_length,
+        doc_stride=doc_stride,
+        num_proc=num_proc,
+        **kwargs,
+    )
     needs, make = _columns_to_make(args, windows)
-    if make: windows = windows.map(_window_columns, batched=True, fn_kwargs=dict(dataset=dataset, **_column_tables(args, make, weights)), num_proc=num_proc, desc="Weighing tokens")
-    return windows, qa_collator(tokenizer, token_columns=(*needs, *["question_mask"] * (args.ig_mode != "none")))
+    if make:
+        windows = windows.map(
+            _window_columns,
+            batched=True,
+            fn_kwargs=dict(dataset=dataset, **_column_tables(args, make, weights)),
+            num_proc=num_proc,
+            desc="Weighing tokens",
+        )
+    return windows, qa_collator(
+        tokenizer, token_columns=(*needs, *["question_mask"] * (args.ig_mode != "none"))
+    )
 
 # %% ../nbs/api/09_qa.ipynb #27105748
 class QATrainer(IGTrainer):
     "`IGTrainer` for spans: the penalty is on the attributions of start logit plus end logit; evaluation gives exact match and F1."
-    def __init__(self,
-        model: PreTrainedModel | None = None, # a question-answering model
-        args: IGTrainingArguments | None = None, # says which penalty
+
+    def __init__(
+        self,
+        model: PreTrainedModel | None = None,  # a question-answering model
+        args: IGTrainingArguments | None = None,  # says which penalty
         *,
-        eval_examples: Dataset | Mapping[str, Dataset] | None = None, # the questions of `eval_dataset`'s windows: gives exact match and F1 beside the loss
-        **kwargs, # as for `IGTrainer`
+        eval_examples: Dataset
+        | Mapping[str, Dataset]
+        | None = None,  # the questions of `eval_dataset`'s windows: gives exact match and F1 beside the loss
+        **kwargs,  # as for `IGTrainer`
     ):
         super().__init__(model, args, **kwargs)
-        self.eval_examples, self._judged, self._extra = eval_examples, None, (*self._extra, "question_mask")
+        self.eval_examples = eval_examples
+        self._judged = None
+        self._extra = (*self._extra, "question_mask")
         self.ig_target = span_target
-        if eval_examples is not None: self.compute_metrics = self._score
+        if eval_examples is not None:
+            self.compute_metrics = self._score
 
     def _add_penalty(self, inputs):
-        if self.args.ig_target == "predicted": inputs = {**inputs, **self._predicted(inputs)}
+        if self.args.ig_target == "predicted":
+            inputs = {**inputs, **self._predicted(inputs)}
         return super()._add_penalty(inputs)
 
     @torch.no_grad()
     def _predicted(self, inputs):
         "Positions of the spans that the model marks for a batch, without dropout."
         batch = self._prepare_inputs(self._plain(inputs))
-        with deterministic(self.model): outputs = self.model(**{k: v for k, v in batch.items() if not k.endswith("_positions")})
-        allowed = batch["attention_mask"].bool() & ~self._prepare_inputs(inputs)["special_tokens_mask"].bool() & ~self._prepare_inputs(inputs)["question_mask"].bool()
-        return dict(zip(("start_positions", "end_positions"), best_spans(outputs.start_logits.float(), outputs.end_logits.float(), allowed)))
+        with deterministic(self.model):
+            outputs = self.model(
+                **{k: v for k, v in batch.items() if not k.endswith("_positions")}
+            )
+        allowed = (
+            batch["attention_mask"].bool()
+            & ~self._prepare_inputs(inputs)["special_tokens_mask"].bool()
+            & ~self._prepare_inputs(inputs)["question_mask"].bool()
+        )
+        return dict(
+            zip(
+                ("start_positions", "end_positions"),
+                best_spans(
+                    outputs.start_logits.float(), outputs.end_logits.float(), allowed
+                ),
+            )
+        )
 
     def evaluate(self, eval_dataset=None, *args, **kwargs):
         "As the Trainer's; `eval_dataset` may be the name of one of several sets."
-        if not isinstance(eval_dataset, dict) and not (eval_dataset is None and isinstance(self.eval_dataset, dict)):
+        if not isinstance(eval_dataset, dict) and not (
+            eval_dataset is None and isinstance(self.eval_dataset, dict)
+        ):
             named = isinstance(eval_dataset, str)
-            self._judged = (self.eval_dataset[eval_dataset], self.eval_examples[eval_dataset]) if named and self.eval_examples else (eval_dataset or self.eval_dataset, self.eval_examples)
+            self._judged = (
+                (self.eval_dataset[eval_dataset], self.eval_examples[eval_dataset])
+                if named and self.eval_examples
+                else (eval_dataset or self.eval_dataset, self.eval_examples)
+            )
         return super().evaluate(eval_dataset, *args, **kwargs)
 
     def _score(self, prediction):
         "Exact match and F1 from the padded logits of the windows that are evaluated now."
         windows, examples = self._judged
-        left = self.processing_class is not None and self.processing_class.padding_side == "left"
-        logits = [tuple(l[-n:] if left else l[:n] for l in pair) for n, *pair in zip(windows["length"], *prediction.predictions[:2])]
-        texts = [p["text"] for p in postprocess_qa(examples, windows, logits, progress=False)]
-        return {k: v for k, v in qa_metrics(texts, examples).items() if isinstance(v, float)}
+        left = (
+            self.processing_class is not None
+            and self.processing_class.padding_side == "left"
+        )
+        logits = [
+            tuple(l[-n:] if left else l[:n] for l in pair)
+            for n, *pair in zip(windows["length"], *prediction.predictions[:2])
+        ]
+        texts = [
+            p["text"] for p in postprocess_qa(examples, windows, logits, progress=False)
+        ]
+        return {
+            k: v for k, v in qa_metrics(texts, examples).items() if isinstance(v, float)
+        }

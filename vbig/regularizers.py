@@ -21,16 +21,19 @@ import torch
 def _masked(scores, mask):
     "`scores` with zero outside `mask`; the gradient there is zero too, whatever the score was."
     if scores.shape != mask.shape:
-        raise ValueError(f"scores and mask differ in shape: {tuple(scores.shape)} and {tuple(mask.shape)}; both are [B,T]")
+        raise ValueError(
+            f"scores and mask differ in shape: {tuple(scores.shape)} and {tuple(mask.shape)}; both are [B,T]"
+        )
     return scores.masked_fill(~mask.bool(), 0.0)
 
 # %% ../nbs/api/03_regularizers.ipynb #a248671e
 def attribution_variance(
     scores: torch.Tensor,  # attributions [B,T], in units of the target (logits)
-    mask: torch.Tensor,    # tokens that count [B,T], bool
-) -> torch.Tensor:         # [B], squared units of the target
+    mask: torch.Tensor,  # tokens that count [B,T], bool
+) -> torch.Tensor:  # [B], squared units of the target
     "Unbiased variance of the attributions over the tokens of `mask`; zero below two tokens."
-    scores, n = _masked(scores, mask), mask.sum(-1)
+    scores = _masked(scores, mask)
+    n = mask.sum(-1)
     mean = scores.sum(-1) / n.clamp(min=1)
     squares = ((scores - mean[:, None]).masked_fill(~mask.bool(), 0.0) ** 2).sum(-1)
     return squares / (n - 1).clamp(min=1)
@@ -38,10 +41,10 @@ def attribution_variance(
 # %% ../nbs/api/03_regularizers.ipynb #1a1c0cad
 def attribution_shares(
     scores: torch.Tensor,  # attributions [B,T]
-    mask: torch.Tensor,    # tokens that count [B,T], bool
+    mask: torch.Tensor,  # tokens that count [B,T], bool
     *,
-    eps: float = 1e-4,     # total |attribution|, in units of the target, below which an attribution counts as empty
-) -> torch.Tensor:         # [B,T], each row sums to one (to zero where the attribution is empty)
+    eps: float = 1e-4,  # total |attribution|, in units of the target, below which an attribution counts as empty
+) -> torch.Tensor:  # [B,T], each row sums to one (to zero where the attribution is empty)
     "Each token's share of its example's total absolute attribution."
     size = _masked(scores, mask).abs()
     return size / (size.sum(-1, keepdim=True) + eps)
@@ -49,69 +52,77 @@ def attribution_shares(
 # %% ../nbs/api/03_regularizers.ipynb #17a59954
 def normalized_variance(
     scores: torch.Tensor,  # attributions [B,T]
-    mask: torch.Tensor,    # tokens that count [B,T], bool
+    mask: torch.Tensor,  # tokens that count [B,T], bool
     *,
-    eps: float = 1e-4,     # see `attribution_shares`
-) -> torch.Tensor:         # [B], from 0 (flat, or empty) to 1 (one token carries everything)
+    eps: float = 1e-4,  # see `attribution_shares`
+) -> torch.Tensor:  # [B], from 0 (flat, or empty) to 1 (one token carries everything)
     "Scale-free variance: n times the variance of the shares |A| / sum|A| over n tokens."
-    return mask.sum(-1) * attribution_variance(attribution_shares(scores, mask, eps=eps), mask)
+    return mask.sum(-1) * attribution_variance(
+        attribution_shares(scores, mask, eps=eps), mask
+    )
 
 # %% ../nbs/api/03_regularizers.ipynb #39d6c569
 def negative_entropy(
     scores: torch.Tensor,  # attributions [B,T]
-    mask: torch.Tensor,    # tokens that count [B,T], bool
+    mask: torch.Tensor,  # tokens that count [B,T], bool
     *,
-    eps: float = 1e-4,     # see `attribution_shares`
-) -> torch.Tensor:         # [B], from 0 (flat, or empty) to 1 (one token carries everything)
+    eps: float = 1e-4,  # see `attribution_shares`
+) -> torch.Tensor:  # [B], from 0 (flat, or empty) to 1 (one token carries everything)
     "One minus the normalised entropy of the shares |A| / sum|A|; zero below two tokens."
     n = mask.sum(-1).clamp(min=2)
     shares = attribution_shares(scores, mask, eps=eps)
     total = shares.sum(-1)  # one, less where the attribution is nearly empty
-    gained = (shares * (shares * n[:, None]).clamp(min=1e-12).log()).sum(-1) - total * total.clamp(min=1e-12).log()
+    gained = (shares * (shares * n[:, None]).clamp(min=1e-12).log()).sum(
+        -1
+    ) - total * total.clamp(min=1e-12).log()
     return gained / n.log() * (mask.sum(-1) > 1)
 
 # %% ../nbs/api/03_regularizers.ipynb #e23defbe
 def artifact_mass(
-    scores: torch.Tensor,            # attributions [B,T]
-    mask: torch.Tensor,              # tokens that count [B,T], bool
+    scores: torch.Tensor,  # attributions [B,T]
+    mask: torch.Tensor,  # tokens that count [B,T], bool
     *,
     artifact_weights: torch.Tensor,  # how much each token is an artifact [B,T], 0 to 1 (see `token_weights`)
-    eps: float = 1e-4,               # see `attribution_shares`
-) -> torch.Tensor:                   # [B], from 0 to the largest weight
+    eps: float = 1e-4,  # see `attribution_shares`
+) -> torch.Tensor:  # [B], from 0 to the largest weight
     "Share of the absolute attribution that lies on artifact words, each counted by its weight."
     return (attribution_shares(scores, mask, eps=eps) * artifact_weights).sum(-1)
 
 # %% ../nbs/api/03_regularizers.ipynb #86a58878
 def stopword_mass(
-    scores: torch.Tensor,         # attributions [B,T]
-    mask: torch.Tensor,           # tokens that count [B,T], bool
+    scores: torch.Tensor,  # attributions [B,T]
+    mask: torch.Tensor,  # tokens that count [B,T], bool
     *,
     stopword_mask: torch.Tensor,  # tokens of stop words [B,T], bool or 0/1 (see `stopword_mask`)
-    eps: float = 1e-4,            # see `attribution_shares`
-) -> torch.Tensor:                # [B], from 0 to 1
+    eps: float = 1e-4,  # see `attribution_shares`
+) -> torch.Tensor:  # [B], from 0 to 1
     "Share of the absolute attribution that lies on stop words."
-    return artifact_mass(scores, mask, artifact_weights=stopword_mask.to(scores.dtype), eps=eps)
+    return artifact_mass(
+        scores, mask, artifact_weights=stopword_mask.to(scores.dtype), eps=eps
+    )
 
 # %% ../nbs/api/03_regularizers.ipynb #6cc4bb46
 def hypothesis_share(
-    scores: torch.Tensor,   # attributions [B,T]
-    mask: torch.Tensor,     # tokens that count [B,T], bool
+    scores: torch.Tensor,  # attributions [B,T]
+    mask: torch.Tensor,  # tokens that count [B,T], bool
     *,
     segment: torch.Tensor,  # 0 on the premise, 1 on the hypothesis [B,T]; the value on special tokens and padding does not matter
-    eps: float = 1e-4,      # see `attribution_shares`
-) -> torch.Tensor:          # [B], from 0 (premise only) to 1 (hypothesis only)
+    eps: float = 1e-4,  # see `attribution_shares`
+) -> torch.Tensor:  # [B], from 0 (premise only) to 1 (hypothesis only)
     "Share of the absolute attribution that lies on the hypothesis: high where a model ignores the premise."
-    return artifact_mass(scores, mask, artifact_weights=(segment == 1).to(scores.dtype), eps=eps)
+    return artifact_mass(
+        scores, mask, artifact_weights=(segment == 1).to(scores.dtype), eps=eps
+    )
 
 # %% ../nbs/api/03_regularizers.ipynb #328a0781
 def variance_and_stopwords(
-    scores: torch.Tensor,           # attributions [B,T]
-    mask: torch.Tensor,             # tokens that count [B,T], bool
+    scores: torch.Tensor,  # attributions [B,T]
+    mask: torch.Tensor,  # tokens that count [B,T], bool
     *,
-    stopword_mask: torch.Tensor,    # tokens of stop words [B,T], bool or 0/1
-    stopword_weight: float = 0.1,   # weight of the stop-word mass beside the variance
-    eps: float = 1e-4,              # see `attribution_shares`
-) -> torch.Tensor:                  # [B]
+    stopword_mask: torch.Tensor,  # tokens of stop words [B,T], bool or 0/1
+    stopword_weight: float = 0.1,  # weight of the stop-word mass beside the variance
+    eps: float = 1e-4,  # see `attribution_shares`
+) -> torch.Tensor:  # [B]
     "The variance plus `stopword_weight` times the stop-word mass (mode `both`)."
     mass = stopword_mass(scores, mask, stopword_mask=stopword_mask, eps=eps)
     return attribution_variance(scores, mask) + stopword_weight * mass
@@ -124,48 +135,76 @@ def regularizer(
     name: str,  # the name under which `Penalty` and `--ig_mode` find the function; an existing name is replaced
 ) -> Callable:  # a decorator that returns the function unchanged
     "Register a function (scores, mask, *, ...) -> [B] as the regularizer `name`."
-    if not isinstance(name, str) or name == "none": raise ValueError(f"{name!r} cannot name a regularizer: give a text other than 'none'")
+    if not isinstance(name, str) or name == "none":
+        raise ValueError(
+            f"{name!r} cannot name a regularizer: give a text other than 'none'"
+        )
+
     def register(function):
         parameters = list(inspect.signature(function).parameters.values())
-        if len(parameters) < 2 or any(p.kind is not p.KEYWORD_ONLY for p in parameters[2:]):
-            raise TypeError(f"regularizer {name!r} must look like f(scores, mask, *, ...): scores and mask first, the rest by keyword")
+        if len(parameters) < 2 or any(
+            p.kind is not p.KEYWORD_ONLY for p in parameters[2:]
+        ):
+            raise TypeError(
+                f"regularizer {name!r} must look like f(scores, mask, *, ...): scores and mask first, the rest by keyword"
+            )
         REGULARIZERS[name] = function
         return function
+
     return register
 
 # %% ../nbs/api/03_regularizers.ipynb #7f1d7af0
-for _name, _function in dict(variance=attribution_variance, normalized_variance=normalized_variance, stopwords=stopword_mass,
-                             both=variance_and_stopwords, artifact_mass=artifact_mass, negative_entropy=negative_entropy,
-                             hypothesis_share=hypothesis_share).items():
+for _name, _function in dict(
+    variance=attribution_variance,
+    normalized_variance=normalized_variance,
+    stopwords=stopword_mass,
+    both=variance_and_stopwords,
+    artifact_mass=artifact_mass,
+    negative_entropy=negative_entropy,
+    hypothesis_share=hypothesis_share,
+).items():
     regularizer(_name)(_function)
 
 # %% ../nbs/api/03_regularizers.ipynb #4022f357
 class Penalty:
     "`lambda_reg * tanh(alpha_scale * mean_b R_b)` for a regularizer R, found by its name or given as a function."
+
     def __init__(
         self,
-        mode: str | Callable = "variance",  # a name in `REGULARIZERS`, or a function (scores, mask, *, ...) -> [B]
-        lambda_reg: float = 0.1,            # weight beside the cross-entropy, and the penalty's upper bound
-        alpha_scale: float = 1.0,           # scale inside tanh; the penalty levels off where the mean passes 1/alpha_scale
-        **options,                          # the regularizer's own settings, such as `stopword_weight` or `eps`
+        mode: str
+        | Callable = "variance",  # a name in `REGULARIZERS`, or a function (scores, mask, *, ...) -> [B]
+        lambda_reg: float = 0.1,  # weight beside the cross-entropy, and the penalty's upper bound
+        alpha_scale: float = 1.0,  # scale inside tanh; the penalty levels off where the mean passes 1/alpha_scale
+        **options,  # the regularizer's own settings, such as `stopword_weight` or `eps`
     ):
-        self.mode, self.lambda_reg, self.alpha_scale, self.options = mode, float(lambda_reg), float(alpha_scale), options
+        self.mode = mode
+        self.lambda_reg = float(lambda_reg)
+        self.alpha_scale = float(alpha_scale)
+        self.options = options
         self.regularizer = _find(mode)
-        keywords = {p.name: p for p in inspect.signature(self.regularizer).parameters.values() if p.kind is p.KEYWORD_ONLY}
-        self.needs = tuple(k for k, p in keywords.items() if p.default is p.empty and k not in options)
+        keywords = {
+            p.name: p
+            for p in inspect.signature(self.regularizer).parameters.values()
+            if p.kind is p.KEYWORD_ONLY
+        }
+        self.needs = tuple(
+            k for k, p in keywords.items() if p.default is p.empty and k not in options
+        )
         _check_settings(self, keywords)
 
     def per_example(
         self,
         scores: torch.Tensor,  # attributions [B,T]
-        mask: torch.Tensor,    # tokens that count [B,T], bool
-        **context,             # one value a token [B,T]: at least what `needs` names; more is ignored
-    ) -> torch.Tensor:         # [B]
+        mask: torch.Tensor,  # tokens that count [B,T], bool
+        **context,  # one value a token [B,T]: at least what `needs` names; more is ignored
+    ) -> torch.Tensor:  # [B]
         "The regularizer's value for each example."
         given = _context(self, context)
         values = self.regularizer(scores, mask, **given, **self.options)
         if values.shape != scores.shape[:1]:
-            raise ValueError(f"regularizer {self.mode!r} must return one value an example, shape {tuple(scores.shape[:1])}, not {tuple(values.shape)}")
+            raise ValueError(
+                f"regularizer {self.mode!r} must return one value an example, shape {tuple(scores.shape[:1])}, not {tuple(values.shape)}"
+            )
         return values
 
     def value(self, statistic: torch.Tensor) -> torch.Tensor:
@@ -183,51 +222,77 @@ class Penalty:
 # %% ../nbs/api/03_regularizers.ipynb #51a7971a
 def _find(mode):
     "The regularizer that `mode` names, or `mode` itself when it is a function."
-    if callable(mode): return mode
-    if mode in REGULARIZERS: return REGULARIZERS[mode]
-    if mode == "none": raise ValueError("'none' means no penalty: there is nothing to compute")
-    raise ValueError(f"unknown regularizer {mode!r}; known are: {', '.join(REGULARIZERS)}. Add your own with @regularizer({mode!r})")
+    if callable(mode):
+        return mode
+    if mode in REGULARIZERS:
+        return REGULARIZERS[mode]
+    if mode == "none":
+        raise ValueError("'none' means no penalty: there is nothing to compute")
+    raise ValueError(
+        f"unknown regularizer {mode!r}; known are: {', '.join(REGULARIZERS)}. Add your own with @regularizer({mode!r})"
+    )
 
 # %% ../nbs/api/03_regularizers.ipynb #04e23c81
 def _check_settings(penalty, keywords):
     "Refuse options that the regularizer does not have, and weights that are negative or not finite."
     if unknown := sorted(set(penalty.options) - set(keywords)):
-        raise TypeError(f"regularizer {penalty.mode!r} has no option {unknown[0]!r}; it has: {', '.join(keywords) or 'none'}")
+        raise TypeError(
+            f"regularizer {penalty.mode!r} has no option {unknown[0]!r}; it has: {', '.join(keywords) or 'none'}"
+        )
     for name in ("lambda_reg", "alpha_scale"):
         if not 0 <= getattr(penalty, name) < float("inf"):
-            raise ValueError(f"{name} must be finite and not negative, not {getattr(penalty, name)}")
+            raise ValueError(
+                f"{name} must be finite and not negative, not {getattr(penalty, name)}"
+            )
 
 # %% ../nbs/api/03_regularizers.ipynb #3f6104d4
 def _context(penalty, context):
     "The part of `context` that the regularizer needs."
     if missing := [name for name in penalty.needs if name not in context]:
-        raise ValueError(f"regularizer {penalty.mode!r} needs {missing[0]!r}, one value a token [B,T]; given were: {', '.join(context) or 'none'}. "
-                         "Make the column when tokenising: dataset.map(vbig.regularizers.token_columns, ...)")
+        raise ValueError(
+            f"regularizer {penalty.mode!r} needs {missing[0]!r}, one value a token [B,T]; given were: {', '.join(context) or 'none'}. "
+            "Make the column when tokenising: dataset.map(vbig.regularizers.token_columns, ...)"
+        )
     return {name: context[name] for name in penalty.needs}
 
 # %% ../nbs/api/03_regularizers.ipynb #c7cb1cf7
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 
+
 def words_of(
     text: str,  # any text
-) -> list[tuple[int, int, str]]:  # (start, end, word): character offsets, and the word in lower case with straight apostrophes
+) -> list[
+    tuple[int, int, str]
+]:  # (start, end, word): character offsets, and the word in lower case with straight apostrophes
     "The words of a text and where they stand."
-    return [(m.start(), m.end(), m.group().lower().replace("\u2019", "'")) for m in _WORD.finditer(text)]
+    return [
+        (m.start(), m.end(), m.group().lower().replace("\u2019", "'"))
+        for m in _WORD.finditer(text)
+    ]
 
 # %% ../nbs/api/03_regularizers.ipynb #9d7baf7c
 def token_weights(
-    text: str,                             # the text that was tokenised
-    offsets: Iterable[tuple[int, int]],    # character offsets of each token in it; (0, 0) for special tokens
-    weights: Mapping[str, float] | set,    # lower-case words with their weights, or a set of words (weight 1)
-) -> list[float]:                          # one weight a token, zero where the word has none
+    text: str,  # the text that was tokenised
+    offsets: Iterable[
+        tuple[int, int]
+    ],  # character offsets of each token in it; (0, 0) for special tokens
+    weights: Mapping[str, float]
+    | set,  # lower-case words with their weights, or a set of words (weight 1)
+) -> list[float]:  # one weight a token, zero where the word has none
     "Give every token the weight of the word in which it lies."
     values = [0.0] * len(text)
     for start, end, word in words_of(text):
-        if word in weights: values[start:end] = [float(weights[word] if hasattr(weights, "keys") else 1)] * (end - start)
+        if word in weights:
+            values[start:end] = [
+                float(weights[word] if hasattr(weights, "keys") else 1)
+            ] * (end - start)
     return [max(values[start:end], key=abs, default=0.0) for start, end in offsets]
 
 # %% ../nbs/api/03_regularizers.ipynb #fe5e778d
-NEGATIONS = frozenset("no nor not n't never none neither nobody noone nothing nowhere cannot cant couldnt hasnt without".split())
+NEGATIONS = frozenset(
+    "no nor not n't never none neither nobody noone nothing nowhere cannot cant couldnt hasnt without".split()
+)
+
 
 def is_negation(
     word: str,  # in lower case
@@ -237,18 +302,27 @@ def is_negation(
 
 # %% ../nbs/api/03_regularizers.ipynb #367d5e2f
 def stop_words(
-    source: str | Path | Iterable[str] = "nltk",  # "nltk", "sklearn", a text file with a word a line, or the words themselves
+    source: str
+    | Path
+    | Iterable[
+        str
+    ] = "nltk",  # "nltk", "sklearn", a text file with a word a line, or the words themselves
     *,
     negations: bool = False,  # count no, not, nor and the n't forms as stop words too
-) -> frozenset[str]:          # in lower case
+) -> frozenset[str]:  # in lower case
     "The stop words of `source`, without words of negation unless asked for; LookupError when NLTK's list cannot be had."
-    if source == "nltk": words = _nltk_words()
+    if source == "nltk":
+        words = _nltk_words()
     elif source == "sklearn":
         from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS as words
-    elif isinstance(source, (str, Path)): words = _file_words(Path(source))
-    else: words = source
+    elif isinstance(source, (str, Path)):
+        words = _file_words(Path(source))
+    else:
+        words = source
     words = frozenset(w.lower().replace("\u2019", "'") for w in words)
-    halves = {"t", *(w[:-2] for w in words if w.endswith("n't"))} if not negations else set()
+    halves = (
+        {"t", *(w[:-2] for w in words if w.endswith("n't"))} if not negations else set()
+    )
     return frozenset(w for w in words if negations or not (is_negation(w) or w in halves))
 
 # %% ../nbs/api/03_regularizers.ipynb #3863c90f
@@ -256,36 +330,58 @@ def _nltk_words():
     "NLTK's English list: from its data folder, else by its downloader, which is not tried when HF_HUB_OFFLINE is set."
     import nltk
     from nltk.corpus import stopwords
-    try: return stopwords.words("english")
-    except LookupError: pass
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() not in ("1", "true", "yes", "on") and _download(nltk):
+
+    try:
         return stopwords.words("english")
-    raise LookupError("NLTK's stop words are not on this machine and could not be fetched. Run `python -m nltk.downloader stopwords` where there is "
-                      "a network (or set NLTK_DATA to a folder that has corpora/stopwords), or use stop words 'sklearn', or a file with a word a line")
+    except LookupError:
+        pass
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() not in (
+        "1",
+        "true",
+        "yes",
+        "on",
+    ) and _download(nltk):
+        return stopwords.words("english")
+    raise LookupError(
+        "NLTK's stop words are not on this machine and could not be fetched. Run `python -m nltk.downloader stopwords` where there is "
+        "a network (or set NLTK_DATA to a folder that has corpora/stopwords), or use stop words 'sklearn', or a file with a word a line"
+    )
 
 # %% ../nbs/api/03_regularizers.ipynb #1c286769
 def _download(nltk):
     "Fetch NLTK's list; False when that fails, after at most ten seconds without an answer."
     waiting = socket.getdefaulttimeout()
     socket.setdefaulttimeout(10)
-    try: return nltk.download("stopwords", quiet=True)
-    except OSError: return False
-    finally: socket.setdefaulttimeout(waiting)
+    try:
+        return nltk.download("stopwords", quiet=True)
+    except OSError:
+        return False
+    finally:
+        socket.setdefaulttimeout(waiting)
+
 
 def _file_words(path):
     "The words of a text file, one a line; empty lines and lines that begin with # are left out."
-    if not path.is_file(): raise FileNotFoundError(f"no stop-word file {str(path)!r}; choices are 'nltk', 'sklearn', or a file with a word a line")
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no stop-word file {str(path)!r}; choices are 'nltk', 'sklearn', or a file with a word a line"
+        )
     lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 # %% ../nbs/api/03_regularizers.ipynb #9b47e979
 def segments(
-    special_tokens_mask: Iterable[int],  # 1 on special tokens, for one pair, without padding
-) -> list[int]:                          # 0 on the premise, 1 on the hypothesis, -1 on special tokens
+    special_tokens_mask: Iterable[
+        int
+    ],  # 1 on special tokens, for one pair, without padding
+) -> list[int]:  # 0 on the premise, 1 on the hypothesis, -1 on special tokens
     "Tell premise and hypothesis apart by the special tokens between them."
-    found, seen, current = [], False, 0
+    found = []
+    seen = False
+    current = 0
     for special in special_tokens_mask:
-        if special and seen: current = 1
+        if special and seen:
+            current = 1
         seen = seen or not special
         found.append(-1 if special else current)
     return found
@@ -294,37 +390,67 @@ def segments(
 def pair_weights(
     premise: str,
     hypothesis: str,
-    offsets: Iterable[tuple[int, int]],    # of each token, in its own text
-    segment: Iterable[int],                # 0, 1 or -1 for each token (see `segments`)
-    weights: Mapping[str, float] | set,    # words with weights, or a set of words
-) -> list[float]:                          # one weight a token
+    offsets: Iterable[tuple[int, int]],  # of each token, in its own text
+    segment: Iterable[int],  # 0, 1 or -1 for each token (see `segments`)
+    weights: Mapping[str, float] | set,  # words with weights, or a set of words
+) -> list[float]:  # one weight a token
     "`token_weights` for a pair of texts."
     of = [token_weights(text, offsets, weights) for text in (premise, hypothesis)]
     return [of[s][i] if s >= 0 else 0.0 for i, s in enumerate(segment)]
 
 # %% ../nbs/api/03_regularizers.ipynb #3cdff046
 def token_columns(
-    batch: dict,              # of a tokenised data set: premise, hypothesis, offset_mapping, special_tokens_mask
-    needs: Iterable[str],     # columns to make: "segment", "stopword_mask", "artifact_weights" (see `Penalty.needs`)
+    batch: dict,  # of a tokenised data set: premise, hypothesis, offset_mapping, special_tokens_mask
+    needs: Iterable[
+        str
+    ],  # columns to make: "segment", "stopword_mask", "artifact_weights" (see `Penalty.needs`)
     *,
-    words: Iterable[str] | None = None,           # stop words; `stop_words()` when None
-    weights: Mapping[str, float] | None = None,   # words with their weights, for "artifact_weights"
-) -> dict:                    # the columns, one list a pair
+    words: Iterable[str] | None = None,  # stop words; `stop_words()` when None
+    weights: Mapping[str, float]
+    | None = None,  # words with their weights, for "artifact_weights"
+) -> dict:  # the columns, one list a pair
     "Make the per-token columns that regularizers need; for `datasets.map(token_columns, batched=True, fn_kwargs=...)`."
-    tables = dict(stopword_mask=lambda: words if words is not None else stop_words(), artifact_weights=lambda: _weights(weights))
-    if unknown := sorted(set(needs) - {"segment", *tables}): raise ValueError(f"cannot make column {unknown[0]!r}; can make: segment, {', '.join(tables)}")
-    if absent := [c for c in ("premise", "hypothesis", "offset_mapping", "special_tokens_mask") if c not in batch]:
-        raise ValueError(f"the data set has no column {absent[0]!r}: tokenise it with tokenize_nli(..., offsets=True)")
+    tables = dict(
+        stopword_mask=lambda: words if words is not None else stop_words(),
+        artifact_weights=lambda: _weights(weights),
+    )
+    if unknown := sorted(set(needs) - {"segment", *tables}):
+        raise ValueError(
+            f"cannot make column {unknown[0]!r}; can make: segment, {', '.join(tables)}"
+        )
+    if absent := [
+        c
+        for c in ("premise", "hypothesis", "offset_mapping", "special_tokens_mask")
+        if c not in batch
+    ]:
+        raise ValueError(
+            f"the data set has no column {absent[0]!r}: tokenise it with tokenize_nli(..., offsets=True)"
+        )
     segment = [segments(row) for row in batch["special_tokens_mask"]]
-    rows = list(zip(batch["premise"], batch["hypothesis"], batch["offset_mapping"], segment))
-    made = {name: [pair_weights(*row, table) for row in rows] for name in needs if name != "segment" for table in [tables[name]()]}
-    if "stopword_mask" in made: made["stopword_mask"] = [[int(v) for v in row] for row in made["stopword_mask"]]
+    rows = list(
+        zip(batch["premise"], batch["hypothesis"], batch["offset_mapping"], segment)
+    )
+    made = {
+        name: [pair_weights(*row, table) for row in rows]
+        for name in needs
+        if name != "segment"
+        for table in [tables[name]()]
+    }
+    if "stopword_mask" in made:
+        made["stopword_mask"] = [[int(v) for v in row] for row in made["stopword_mask"]]
     return made | ({"segment": segment} if "segment" in needs else {})
 
 # %% ../nbs/api/03_regularizers.ipynb #b9497cee
 def _weights(weights):
     "`weights`, checked: words to finite numbers."
-    if not weights: raise ValueError("artifact_weights needs `weights`: words with how much each is an artifact, such as {'sleeping': 1.0, 'nobody': 0.7}")
-    if bad := [(word, w) for word, w in weights.items() if not 0 <= float(w) < float("inf")]:
-        raise ValueError(f"artifact weights must be finite and not negative; {bad[0][0]!r} has {bad[0][1]}")
+    if not weights:
+        raise ValueError(
+            "artifact_weights needs `weights`: words with how much each is an artifact, such as {'sleeping': 1.0, 'nobody': 0.7}"
+        )
+    if bad := [
+        (word, w) for word, w in weights.items() if not 0 <= float(w) < float("inf")
+    ]:
+        raise ValueError(
+            f"artifact weights must be finite and not negative; {bad[0][0]!r} has {bad[0][1]}"
+        )
     return {word.lower(): float(w) for word, w in weights.items()}

