@@ -19,17 +19,18 @@ import numpy as np
 import pandas as pd
 import torch
 
+from .arguments import IGTrainingArguments, preset
 from .attribution import TextAttribution, attribute, integrated_gradients
-from .data import LABELS, DataError, load_nli, provenance, replacing
-from .evaluation import challenge_report, example_values, over_seeds, probabilities
+from .challenge import challenge_report
+from .checkpoints import last_checkpoint
+from .compare import over_seeds
+from .core import DataError, provenance, replacing
+from .data import load_nli
+from .metrics import probabilities
+from .models import load_model
 from .regularizers import attribution_variance, normalized_variance, stopword_mass
-from vbig.trainer import (
-    IGTrainingArguments,
-    last_checkpoint,
-    load_model,
-    prepare_nli,
-    preset,
-)
+from .slices import example_values
+from .trainer import prepare_nli
 
 # %% auto #0
 __all__ = ['RECIPES', 'HUB_SETS', 'DEFAULT_FLAGS', 'PAPER_PAIRS', 'CAD', 'SNLI_PAIRS', 'ig_settings', 'as_run', 'gradient_text',
@@ -87,16 +88,15 @@ _SAID = {
     "ig_every",
     "ig_momentum",
     "ig_tokens",
-    "ig_method",
+    "ig_rule",
     "ig_stopwords",
 }
 
 
 def gradient_text(
     settings: Mapping,  # of a run, or the flags of a recipe
-) -> (
-    str
-):  # such as "sampled: 25 % of a batch, 2 + 1 nodes" (attribution + gradient nodes)
+    # such as "sampled: 25 % of a batch, 2 + 1 nodes" (attribution + gradient nodes)
+) -> str:
     "How the gradient of a run's penalty is computed, in a few words."
     s = ig_settings(settings)
     if s["ig_mode"] == "none":
@@ -147,14 +147,12 @@ class Study:
     seeds: Sequence[int] = (0, 1, 2)
     output_dir: str = "paper-runs"  # small results
     model_dir: str = "paper-models"  # models and checkpoints
-    max_challenge_samples: int | None = (
-        None  # so many pairs of each set that is not SNLI's
-    )
+    # so many pairs of each set that is not SNLI's
+    max_challenge_samples: int | None = None
     attributed: int = 256  # pairs of the first set whose attributions are measured
     jobs: int = 1  # trainings at a time
-    stopwords: str = (
-        "nltk"  # list for the stop-word penalties and statistics: nltk, sklearn or a file
-    )
+    # list for the stop-word penalties and statistics: nltk, sklearn or a file
+    stopwords: str = "nltk"
     flags: Sequence[str] = field(default=())  # more flags of `vbig train`
 
     def __post_init__(self):
@@ -173,7 +171,10 @@ class Study:
         "Names of the runs, seed by seed, so that comparisons are complete early."
         return [f"{r}-s{s}" for s in self.seeds for r in self.runs]
 
-    def state(self, name: str) -> str:  # "evaluated", "trained", "started" or "missing"
+    def state(
+        self,  # "evaluated", "trained", "started" or "missing"
+        name: str,  # "evaluated", "trained", "started" or "missing"
+    ) -> str:  # "evaluated", "trained", "started" or "missing"
         "How far a run is."
         model = Path(self.model_dir) / name
         if (Path(self.output_dir) / name / "run.json").is_file():
@@ -408,7 +409,7 @@ def attribution_statistics(
             collate([coded[i] for i in range(start, min(start + batch_size, len(coded)))])
         )
         marks = batch.pop("stopword_mask")
-        a = integrated_gradients(model, batch, "label", method="adaptive", n_steps=10)
+        a = integrated_gradients(model, batch, "label", rule="adaptive", n_steps=10)
         found.append(_numbers(a, batch["labels"], marks.to(a.scores)))
     return (
         {k: torch.cat([f[k] for f in found]).detach().float().numpy() for k in found[0]}
@@ -558,10 +559,10 @@ class Run:
         self.seed = int(seed)
 
     def predictions(
-        self, name: str
-    ) -> (
-        pd.DataFrame
-    ):  # label, predicted_label, predicted_scores, predicted_logits, lengths, overlap
+        self,
+        name: str,
+        # label, predicted_label, predicted_scores, predicted_logits, lengths, overlap
+    ) -> pd.DataFrame:
         "The run's predictions on one set."
         with np.load(self.folder / "logits.npz", allow_pickle=False) as file:
             logits = file[name].astype(np.float64)
@@ -590,7 +591,9 @@ class Run:
             two_way=two_way,
         )
 
-    def statistics(self) -> pd.DataFrame:  # one row a pair, see `attribution_statistics`
+    def statistics(
+        self,  # one row a pair, see `attribution_statistics`
+    ) -> pd.DataFrame:  # one row a pair, see `attribution_statistics`
         "Attribution statistics of the run's model."
         with np.load(self.folder / "attributions.npz", allow_pickle=False) as file:
             return pd.DataFrame({k: file[k] for k in file.files})
@@ -751,15 +754,15 @@ def _gradient_sentences(runs):
         f"{s['ig_fraction']:.0%} of the pairs of each batch".replace("%", " %")
         + f", with {_count(s['ig_attribution_nodes'], 'attribution node')} and, on average, {_count(s['ig_gradient_nodes'], 'gradient node')} on the path of each, over "
         + (
-            "[content tokens](../api/02_attribution.ipynb) (no padding, no special ones)"
+            "[content tokens](../api/11_attribution.ipynb) (no padding, no special ones)"
             if s["ig_tokens"] == "content"
             else f"{s['ig_tokens']} tokens"
         )
         for s in ways.values()
     )
     return (
-        f"The penalty's gradient is estimated ([`sampled`](../api/04_penalty.ipynb)) from {said}; {paper} The estimate of a step is noisy and, given the attributions, unbiased{_momentum(ways.values())}; "
-        "[speed and memory](../guarantees/speed_and_memory.ipynb) measures how far from the exact gradient it trains."
+        f"The penalty's gradient is estimated ([`sampled`](../api/13_penalty.ipynb)) from {said}; {paper} The estimate of a step is noisy and, given the attributions, unbiased{_momentum(ways.values())}; "
+        "[speed and memory](../evidence/speed_and_memory.ipynb) measures how far from the exact gradient it trains."
     )
 
 
