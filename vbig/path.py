@@ -22,7 +22,7 @@ __all__ = ['RULES', 'BASELINES', 'TOKENS', 'PASS_TOKENS', 'TRAINING_PASS_TOKENS'
            'unwrap_compiled', 'embedding_layer', 'token_tensor', 'select_rows', 'embed', 'forward_from_embeddings',
            'baseline_embeddings', 'content_mask', 'deterministic', 'frozen_parameters', 'double_backward',
            'class_logits', 'resolve_target', 'token_budget', 'select_tokens', 'check_finite', 'Pass', 'EmbeddingPath',
-           'path_values', 'input_values', 'path_slopes', 'path_scores']
+           'in_order', 'path_values', 'input_values', 'path_slopes', 'path_scores']
 
 # %% ../nbs/api/10_path.ipynb #d9bbd075
 RULES = (
@@ -417,7 +417,7 @@ def class_logits(
         raise ValueError(f"logits have shape {shape}, not [B, classes]: {advice}")
     return logits
 
-# %% ../nbs/api/10_path.ipynb #ec78a6bf
+# %% ../nbs/api/10_path.ipynb #f557b557
 def _named_target(target, inputs, logits):
     "The classes that 'predicted' or 'label' mean."
     if target == "predicted":
@@ -568,7 +568,7 @@ def _lengths(inputs, x):
     positions = torch.arange(1, width + 1, device=attention.device)
     return (attention.bool() * positions).amax(1).clamp(min=1).cpu()
 
-# %% ../nbs/api/10_path.ipynb #16a94f8b
+# %% ../nbs/api/10_path.ipynb #5bf8a0ca
 def check_finite(
     values: torch.Tensor,  # [N], one number a point
     rows: torch.Tensor,  # [N], the example of each
@@ -663,7 +663,7 @@ class EmbeddingPath:
         "Class scores at the input [B,C]."
         passes = list(self.passes(self.every, torch.ones(self.size)))
         logits = [class_logits(one.outputs) for one in passes]
-        return _in_order(logits, [one.which for one in passes])
+        return in_order(logits, [one.which for one in passes])
 
     def _cut(self, rows, copies):
         "Which of the points go through the model together: examples of like length, as many as fit `copies` times."
@@ -736,13 +736,16 @@ class EmbeddingPath:
         return [(end, leaf.grad) for end, leaf in pairs if leaf.grad is not None]
 
 
-def _in_order(values, which):
-    "Values of several passes [N,...], in the order in which their points were asked for."
+def in_order(
+    values: Sequence[torch.Tensor],  # of each pass, [n,...]
+    which: Sequence[torch.Tensor],  # of each pass, its `which` [n]
+) -> torch.Tensor:  # [N,...]
+    "Values of several passes, in the order in which their points were asked for."
     joined = torch.cat(values)
     order = torch.cat(which).argsort()
     return joined.index_select(0, order.to(joined.device))
 
-# %% ../nbs/api/10_path.ipynb #d5e46f06
+# %% ../nbs/api/10_path.ipynb #b018f5ee
 def _flat(rows, alphas):
     "Rows [N] and nodes [N] of the points, from rows [R] and nodes [R] or [R,K]."
     if alphas.ndim == 2:
@@ -763,7 +766,7 @@ def path_values(
         found = path.checked(path.target(one.outputs, one.rows), one)
         values.append(found.to(path.dtype))
         which.append(one.which)
-    return _in_order(values, which).view(alphas.shape)
+    return in_order(values, which).view(alphas.shape)
 
 
 @torch.no_grad()
@@ -802,7 +805,7 @@ def path_slopes(
             path.checked(slope.detach().sum(-1), one)
             slopes.append(nn.functional.pad(slope, (0, path.width - width)))
             which.append(one.which)
-    return _in_order(slopes, which).view(*alphas.shape, path.width)
+    return in_order(slopes, which).view(*alphas.shape, path.width)
 
 
 def path_scores(
