@@ -10,14 +10,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from datasets import Dataset
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from .arguments import IGTrainingArguments, preset
 from .attribution import TextAttribution, attribute, integrated_gradients
@@ -29,20 +32,30 @@ from .data import load_nli
 from .metrics import probabilities
 from .models import load_model
 from .regularizers import attribution_variance, normalized_variance, stopword_mass
+from .runs import draw_rows
 from .slices import example_values
+from .statistics import interval_text, verdict
 from .trainer import prepare_nli
 
 # %% auto #0
 __all__ = ['RECIPES', 'HUB_SETS', 'DEFAULT_FLAGS', 'PAPER_PAIRS', 'CAD', 'SNLI_PAIRS', 'ig_settings', 'as_run', 'gradient_text',
            'Study', 'train_command', 'attribution_statistics', 'collect', 'make_runs', 'Run', 'read_runs', 'paired',
-           'signed', 'difference_text', 'told', 'by_seeds', 'setting_text', 'intervals_text', 'step_cost', 'main']
+           'signed_text', 'difference_text', 'direction_text', 'by_seeds', 'setting_text', 'intervals_text',
+           'step_cost', 'main']
 
 # %% ../nbs/paper/runs.ipynb #5343f61f
 _VARIANCE = dict(ig_mode="variance", lambda_reg=0.1, alpha_scale=10)
-_PAPER = {
-    k: v for k, v in preset("paper").items() if k.startswith(("ig_", "lambda_", "alpha_"))
-}
-RECIPES = {
+
+
+def _of_penalty(settings):
+    "Those of the settings that describe the penalty."
+    starts = ("ig_", "lambda_", "alpha_")
+    return {name: value for name, value in settings.items() if name.startswith(starts)}
+
+
+_PAPER = _of_penalty(preset("paper"))
+
+RECIPES = {  # name -> flags of the penalty
     "none": {},
     "variance": _VARIANCE,
     "strong": _VARIANCE | dict(lambda_reg=1),
@@ -57,28 +70,28 @@ RECIPES = {
 
 # %% ../nbs/paper/runs.ipynb #23b7ff08
 _DEFAULTS = {
-    f.name: f.default
-    for f in fields(IGTrainingArguments)
-    if f.name.startswith(("ig_", "lambda_reg", "alpha_scale"))
+    one.name: one.default
+    for one in fields(IGTrainingArguments)
+    if one.name.startswith(("ig_", "lambda_reg", "alpha_scale"))
 }
 
 
 def ig_settings(
-    settings: Mapping,  # of a run, or the flags of a recipe
-) -> dict:  # every argument of the penalty, by name
+    settings: Mapping[str, Any],  # of a run, or the flags of a recipe
+) -> dict[str, Any]:  # every argument of the penalty, by name
     "The penalty's arguments, with the defaults of those that are not named."
-    return {k: settings.get(k, v) for k, v in _DEFAULTS.items()}
+    return {name: settings.get(name, default) for name, default in _DEFAULTS.items()}
 
 
 def as_run(
-    flags: Mapping,  # of a recipe
-) -> dict:  # every argument of the penalty, by name
+    flags: Mapping[str, Any],  # of a recipe
+) -> dict[str, Any]:  # every argument of the penalty, by name
     "What a run with these flags would store of its penalty: defaults that depend on others are filled in."
     args = IGTrainingArguments("unused", use_cpu=True, **flags)
-    return {k: getattr(args, k) for k in _DEFAULTS}
+    return {name: getattr(args, name) for name in _DEFAULTS}
 
 
-_SAID = {
+_DESCRIBED = {  # settings that `gradient_text` puts in words of their own
     "ig_mode",
     "ig_estimator",
     "ig_steps",
@@ -93,38 +106,45 @@ _SAID = {
 }
 
 
+def _nodes_text(values):
+    "Which nodes and examples an estimator uses."
+    estimator = values["ig_estimator"]
+    steps = values["ig_steps"]
+    if estimator in ("full", "embedding"):
+        return f"{steps} nodes of every pair"
+    if estimator != "sampled":
+        return f"{steps} nodes"
+    share = f"{100 * values['ig_fraction']:.0f} % of a batch"
+    return (
+        f"{share}, {values['ig_attribution_nodes']} + {values['ig_gradient_nodes']} nodes"
+    )
+
+
+def _other_settings(settings):
+    "Settings of the penalty that differ from their defaults and have no words of their own."
+    for name, value in settings.items():
+        other = name.startswith("ig_") and name not in _DESCRIBED
+        if other and value != _DEFAULTS.get(name):
+            yield f"{name.removeprefix('ig_').replace('_', ' ')} {value}"
+
+
 def gradient_text(
-    settings: Mapping,  # of a run, or the flags of a recipe
+    settings: Mapping[str, Any],  # of a run, or the flags of a recipe
     # such as "sampled: 25 % of a batch, 2 + 1 nodes" (attribution + gradient nodes)
 ) -> str:
     "How the gradient of a run's penalty is computed, in a few words."
-    s = ig_settings(settings)
-    if s["ig_mode"] == "none":
+    values = ig_settings(settings)
+    if values["ig_mode"] == "none":
         return "no penalty"
-    how = {
-        "sampled": f"{s['ig_fraction']:.0%} of a batch, {s['ig_attribution_nodes']} + {s['ig_gradient_nodes']} nodes".replace(
-            "%", " %"
-        ),
-        "full": f"{s['ig_steps']} nodes of every pair",
-    }
-    how = [
-        how.get(
-            s["ig_estimator"],
-            how["full"] if s["ig_estimator"] == "embedding" else f"{s['ig_steps']} nodes",
-        )
-    ]
-    if s["ig_every"] > 1:
-        how.append(f"every {s['ig_every']} steps")
-    if s.get("ig_momentum"):
-        how.append(f"momentum {s['ig_momentum']:g}")
-    if s["ig_tokens"] != "content":
-        how.append(f"{s['ig_tokens']} tokens")
-    more = [
-        f"{k.removeprefix('ig_').replace('_', ' ')} {v}"
-        for k, v in settings.items()
-        if k.startswith("ig_") and k not in _SAID and v != _DEFAULTS.get(k)
-    ]
-    return f"{s['ig_estimator']}: {', '.join([*how, *more])}"
+    parts = [_nodes_text(values)]
+    if values["ig_every"] > 1:
+        parts.append(f"every {values['ig_every']} steps")
+    if values.get("ig_momentum"):
+        parts.append(f"momentum {values['ig_momentum']:g}")
+    if values["ig_tokens"] != "content":
+        parts.append(f"{values['ig_tokens']} tokens")
+    parts += _other_settings(settings)
+    return f"{values['ig_estimator']}: {', '.join(parts)}"
 
 # %% ../nbs/paper/runs.ipynb #c973fb1b
 HUB_SETS = (
@@ -156,24 +176,26 @@ class Study:
     flags: Sequence[str] = field(default=())  # more flags of `vbig train`
 
     def __post_init__(self):
-        if unknown := [r for r in self.runs if r not in RECIPES]:
+        unknown = [name for name in self.runs if name not in RECIPES]
+        if unknown:
+            choices = ", ".join(RECIPES)
+            raise ValueError(f"no run is called {unknown[0]!r}: choose from {choices}")
+        unnamed = [entry for entry in self.eval_sets if "=" not in entry]
+        if unnamed:
             raise ValueError(
-                f"no run is called {unknown[0]!r}: choose from {', '.join(RECIPES)}"
-            )
-        if bad := [s for s in self.eval_sets if "=" not in s]:
-            raise ValueError(
-                f"eval_sets {bad[0]!r}: write name=source or name=source@split, such as snli_dev=dev.jsonl"
+                f"eval_sets {unnamed[0]!r}: write name=source or name=source@split, "
+                "such as snli_dev=dev.jsonl"
             )
         if not self.seeds or not self.runs:
             raise ValueError("nothing to do: give at least one run and one seed")
 
-    def names(self):
+    def names(self) -> list[str]:  # recipe-s<seed>
         "Names of the runs, seed by seed, so that comparisons are complete early."
-        return [f"{r}-s{s}" for s in self.seeds for r in self.runs]
+        return [f"{recipe}-s{seed}" for seed in self.seeds for recipe in self.runs]
 
     def state(
-        self,  # "evaluated", "trained", "started" or "missing"
-        name: str,  # "evaluated", "trained", "started" or "missing"
+        self,
+        name: str,  # of a run
     ) -> str:  # "evaluated", "trained", "started" or "missing"
         "How far a run is."
         model = Path(self.model_dir) / name
@@ -199,106 +221,76 @@ def train_command(
     study: Study,  # says model and data
     name: str,  # recipe-s<seed>
 ) -> list[str]:  # words of the command, after `vbig train`
-    "The command line of a run: the paper's settings, then the recipe, then the study's own flags, of which the last wins."
+    "The command line of a run: the paper's settings, the recipe, the study's own flags; the last wins."
     recipe, seed = name.rsplit("-s", 1)
     folder = Path(study.model_dir) / name
-    settings = DEFAULT_FLAGS | RECIPES[recipe]
-    words = [
-        "--model",
-        study.model,
-        "--dataset",
-        study.dataset,
-        "--do_train",
-        "--ig_stopwords",
-        study.stopwords,
-        *(w for k, v in settings.items() for w in (f"--{k}", str(v))),
-    ]
-    return [
-        *words,
-        *study.flags,
-        "--seed",
-        seed,
-        "--output_dir",
-        str(folder),
-        *(["--resume_from_checkpoint", "true"] if last_checkpoint(folder) else []),
-    ]
+    words = ["--model", study.model, "--dataset", study.dataset, "--do_train"]
+    words += ["--ig_stopwords", study.stopwords]
+    for flag, value in (DEFAULT_FLAGS | RECIPES[recipe]).items():
+        words += [f"--{flag}", str(value)]
+    words += [*study.flags, "--seed", seed, "--output_dir", str(folder)]
+    if last_checkpoint(folder):
+        words += ["--resume_from_checkpoint", "true"]
+    return words
+
+
+_VBIG = "import sys; from vbig.cli import main; sys.exit(main())"
 
 
 def _train(study, name):
     "Train one run in a process of its own; its output goes to a log file beside the model."
     folder = Path(study.model_dir) / name
     folder.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | {
-        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // study.jobs))
-    }
-    with open(folder / "train.log", "a", encoding="utf-8") as log:
+    threads = max(1, (os.cpu_count() or 1) // study.jobs)
+    command = [sys.executable, "-c", _VBIG, "train", *train_command(study, name)]
+    log = folder / "train.log"
+    with open(log, "a", encoding="utf-8") as output:
         done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "import sys; from vbig.cli import main; sys.exit(main())",
-                "train",
-                *train_command(study, name),
-            ],
-            stdout=log,
+            command,
+            stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env=environment,
+            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
         )
     if done.returncode:
-        last = [
-            line
-            for line in (folder / "train.log").read_text(encoding="utf-8").splitlines()
-            if line.strip()
-        ][-1]
+        lines = log.read_text(encoding="utf-8").splitlines()
+        last = [line for line in lines if line.strip()][-1]
         raise RuntimeError(
-            f"run {name} stopped with exit status {done.returncode}: {last} (all of it: {folder / 'train.log'})"
+            f"run {name} stopped with exit status {done.returncode}: {last} (all of it: {log})"
         )
 
 # %% ../nbs/paper/runs.ipynb #21282e0e
-def _sources(study):
-    "name -> dataset, drawn where the study says so."
+def _evaluation_sets(study):
+    "The sets of a study by name, drawn where the study says so."
     sets = {}
     for entry in study.eval_sets:
         name, source = entry.split("=", 1)
         source, _, split = source.partition("@")
-        data = load_nli(source, split=split or None)
-        if isinstance(data, dict):
+        dataset = load_nli(source, split=split or None)
+        if isinstance(dataset, dict):
             raise DataError(
-                f"eval_sets {entry!r} has several splits: {', '.join(data)}",
-                right=f"{name}={source}@{next(iter(data))}",
+                f"eval_sets {entry!r} has several splits: {', '.join(dataset)}",
+                right=f"{name}={source}@{next(iter(dataset))}",
             )
-        few = (
-            study.max_challenge_samples if not name.startswith(("snli", "cad")) else None
-        )
-        sets[name] = (
-            data
-            if few is None or few >= len(data)
-            else data.shuffle(seed=0).select(range(few))
-        )
+        whole = name.startswith(("snli", "cad"))
+        count = None if whole else study.max_challenge_samples
+        sets[name] = draw_rows(dataset, count, seed=0)
     return sets
 
 
 def _properties(predictions):
-    "Numbers of each pair of a set that do not depend on a model."
+    "Numbers of each pair of a set that do not depend on a model, in small types."
     values = {
-        c: example_values(predictions, c).to_numpy()
-        for c in ("premise_length", "hypothesis_length", "overlap")
+        "label": predictions["label"].to_numpy(np.int8),
+        "overlap": example_values(predictions, "overlap").to_numpy().astype(np.float16),
     }
-    values |= dict(
-        label=predictions["label"].to_numpy(np.int8),
-        two_way=np.array([bool(predictions.get("two_way", pd.Series([False])).iloc[0])]),
-    )
+    for name in ("premise_length", "hypothesis_length"):
+        values[name] = example_values(predictions, name).to_numpy().astype(np.int16)
+    two_way = "two_way" in predictions and bool(predictions["two_way"].iloc[0])
+    values["two_way"] = np.array([two_way])
     if "heuristic" in predictions:
         values["heuristic"] = predictions["heuristic"].to_numpy(str)
-    return {
-        k: v.astype(np.float16)
-        if k == "overlap"
-        else v.astype(np.int16)
-        if v.dtype == np.int64
-        else v
-        for k, v in values.items()
-    }
+    return values
 
 
 def _store(path, arrays):
@@ -307,9 +299,10 @@ def _store(path, arrays):
         np.savez_compressed(file, **arrays)
 
 # %% ../nbs/paper/runs.ipynb #cf50ed8d
-PAPER_PAIRS = (
+PAPER_PAIRS = (  # premise, hypothesis, gold label
     (
-        "A woman is writing something on a post-it note which is hanging on a bulletin board with a lot of other post-it notes.",
+        "A woman is writing something on a post-it note which is hanging on a bulletin board "
+        "with a lot of other post-it notes.",
         "The woman is writing a grocery list.",
         "neutral",
     ),
@@ -319,405 +312,500 @@ PAPER_PAIRS = (
         "contradiction",
     ),
     (
-        "A lone, 2-3 year old blond child in a blue jacket is putting a small black plastic item in his mouth as he kneels on a waiting room couch pointed toward the back "
-        "while looking at something or someone not in the room.",
+        "A lone, 2-3 year old blond child in a blue jacket is putting a small black plastic item "
+        "in his mouth as he kneels on a waiting room couch pointed toward the back while looking "
+        "at something or someone not in the room.",
         "The child is blonde.",
         "entailment",
     ),
 )
 
 
-def _shown(model, tokenizer):
+def _paper_attributions(model, tokenizer):
     "Word attributions of the paper's pairs, for the gold label."
     premises, hypotheses, labels = map(list, zip(*PAPER_PAIRS))
-    return [
-        a.to_dict()
-        for a in attribute(
-            model,
-            tokenizer,
-            premises,
-            hypotheses,
-            target="label",
-            labels=labels,
-            tolerance=0.01,
-            progress=False,
-        )
-    ]
+    attributions = attribute(
+        model,
+        tokenizer,
+        premises,
+        hypotheses,
+        target="label",
+        labels=labels,
+        tolerance=0.01,
+        progress=False,
+    )
+    return [attribution.to_dict() for attribution in attributions]
 
 # %% ../nbs/paper/runs.ipynb #bb70a500
-def _numbers(a, labels, marks):
-    "Statistics of a batch of attributions `a`: one number a pair for each; `marks` [B,T] is 1 on stop words."
-    scores = a.scores
-    content = a.mask.to(a.scores)
-    logits = a.logits.float()
+_TINY = 1e-12  # keeps a share of nothing from being divided by zero
+
+
+def _batch_statistics(attribution, labels, stop_marks):
+    "Statistics of a batch of attributions, one number a pair for each; `stop_marks` [B,T] is 1 on stop words."
+    scores = attribution.scores
+    mask = attribution.mask
+    content = mask.to(scores)
+    logits = attribution.logits.float()
     size = scores.abs()
-    of_label = logits.gather(1, labels[:, None])[:, 0]
-    others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
-    below = (scores < 0) * content
+    total = (size * content).sum(1)
+    negative = (scores < 0) * content
+    label_logit = logits.gather(1, labels[:, None])[:, 0]
+    best_other = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
     return dict(
-        variance=attribution_variance(scores, a.mask),
-        normalized_variance=normalized_variance(scores, a.mask),
-        stopword_mass=stopword_mass(scores, a.mask, stopword_mask=marks),
-        label_logit=of_label,
-        margin=of_label - others,
+        variance=attribution_variance(scores, mask),
+        normalized_variance=normalized_variance(scores, mask),
+        stopword_mass=stopword_mass(scores, mask, stopword_mask=stop_marks),
+        label_logit=label_logit,
+        margin=label_logit - best_other,
         spread=logits.std(1),
         confidence=logits.softmax(1).amax(1),
-        largest=size.amax(1) / size.sum(1).clamp(min=1e-12),
-        total=(size * content).sum(1),
-        negative=below.sum(1) / content.sum(1).clamp(min=1),
-        negative_mass=(size * below).sum(1) / (size * content).sum(1).clamp(min=1e-12),
-        tokens=a.mask.sum(1),
-        gap=a.relative_delta,
-        right=(logits.argmax(1) == labels),
+        largest=size.amax(1) / size.sum(1).clamp(min=_TINY),
+        total=total,
+        negative=negative.sum(1) / content.sum(1).clamp(min=1),
+        negative_mass=(size * negative).sum(1) / total.clamp(min=_TINY),
+        tokens=mask.sum(1),
+        gap=attribution.relative_delta,
+        right=logits.argmax(1) == labels,
     )
 
 
+_MODEL_COLUMNS = (
+    "input_ids",
+    "attention_mask",
+    "token_type_ids",
+    "special_tokens_mask",
+    "labels",
+    "label",
+    "stopword_mask",
+)
+
+
 def attribution_statistics(
-    model,  # a sequence classifier
-    tokenizer,  # its tokenizer
-    data,  # premise, hypothesis, label
+    model: PreTrainedModel,  # a sequence classifier
+    tokenizer: PreTrainedTokenizerBase,  # its tokenizer
+    dataset: Dataset,  # premise, hypothesis, label
     *,
     stopwords: str = "nltk",  # list for the stop-word mass, as `ig_stopwords`
     batch_size: int = 32,  # pairs at a time
 ) -> dict[str, np.ndarray]:  # one number a pair for each statistic
     "What the attributions of the label's logit look like, pair by pair."
-    coded, collate = prepare_nli(
-        data,
-        tokenizer,
-        IGTrainingArguments(
-            "unused", ig_mode="both", ig_stopwords=stopwords, use_cpu=True
-        ),
+    args = IGTrainingArguments(
+        "unused", ig_mode="both", ig_stopwords=stopwords, use_cpu=True
     )
-    columns = [
-        c
-        for c in coded.column_names
-        if c
-        in (
-            "input_ids",
-            "attention_mask",
-            "token_type_ids",
-            "special_tokens_mask",
-            "labels",
-            "label",
-            "stopword_mask",
-        )
-    ]
-    coded = coded.select_columns(columns)
-    found = []
-    for start in range(0, len(coded), batch_size):
-        batch = dict(
-            collate([coded[i] for i in range(start, min(start + batch_size, len(coded)))])
-        )
-        marks = batch.pop("stopword_mask")
-        a = integrated_gradients(model, batch, "label", rule="adaptive", n_steps=10)
-        found.append(_numbers(a, batch["labels"], marks.to(a.scores)))
-    return (
-        {k: torch.cat([f[k] for f in found]).detach().float().numpy() for k in found[0]}
-        if found
-        else {}
-    )
+    tokenised, collate = prepare_nli(dataset, tokenizer, args)
+    columns = [name for name in tokenised.column_names if name in _MODEL_COLUMNS]
+    tokenised = tokenised.select_columns(columns)
+    batches = []
+    for start in range(0, len(tokenised), batch_size):
+        rows = range(start, min(start + batch_size, len(tokenised)))
+        batch = dict(collate([tokenised[row] for row in rows]))
+        stop_marks = batch.pop("stopword_mask")
+        found = integrated_gradients(model, batch, "label", rule="adaptive", n_steps=10)
+        marks = stop_marks.to(found.scores)
+        batches.append(_batch_statistics(found, batch["labels"], marks))
+    if not batches:
+        return {}
+    joined = {name: torch.cat([one[name] for one in batches]) for name in batches[0]}
+    return {name: values.detach().float().numpy() for name, values in joined.items()}
 
 # %% ../nbs/paper/runs.ipynb #42a0f427
 CAD = {
     "cad_revised": "cad_original"
 }  # revised set -> originals, when both are among the sets
+_LOGGED = ("step", "epoch", "loss", "learning_rate", "grad_norm")
+
+
+def _store_once(path, arrays):
+    "Write the sets' numbers once; refuse to mix runs on different sets."
+    if not path.is_file():
+        _store(path, arrays)
+        return
+    with np.load(path, allow_pickle=False) as stored:
+        differing = sorted(stored.keys() ^ arrays.keys())
+        if not differing:
+            differing = [
+                name
+                for name, values in arrays.items()
+                if not np.array_equal(stored[name], values)
+            ]
+    if differing:
+        raise DataError(
+            f"{path} describes other evaluation sets than these: "
+            f"{', '.join(differing[:3])} differ",
+            right="the same --eval_sets and --max_challenge_samples, or another --output_dir",
+        )
+
+
+def _short_log(history):
+    "The rows of a log history that have a loss, with what the pages draw."
+    rows = []
+    for row in history:
+        if "loss" not in row:
+            continue
+        wanted = [
+            name for name in row if name in _LOGGED or name.startswith(("ig_", "loss_"))
+        ]
+        rows.append({name: round(row[name], 6) for name in wanted})
+    return rows
+
+
+def _store_numbers(study, name, model, tokenizer, sets, report):
+    "The files of a run beside `run.json`."
+    folder = Path(study.output_dir) / name
+    logits = {}
+    properties = {}
+    for key, frame in report.predictions.items():
+        logits[key] = np.array(frame["predicted_logits"].tolist(), np.float16)
+        for column, values in _properties(frame).items():
+            properties[f"{key}/{column}"] = values
+    _store(folder / "logits.npz", logits)
+    first = next(iter(sets.values()))
+    count = min(study.attributed, len(first))
+    drawn = first.shuffle(seed=0).select(range(count))
+    statistics = attribution_statistics(
+        model, tokenizer, drawn, stopwords=study.stopwords
+    )
+    small = {key: values.astype(np.float32) for key, values in statistics.items()}
+    _store(folder / "attributions.npz", small)
+    with replacing(folder / "shown.json") as file:
+        json.dump(_paper_attributions(model, tokenizer), file)
+    _store_once(Path(study.output_dir) / "sets.npz", properties)
 
 
 def collect(
     study: Study,  # says which sets
     name: str,  # recipe-s<seed>
-    sets: Mapping[str, object] | None = None,  # name -> dataset; None: read here
-) -> dict:  # what `run.json` holds
+    sets: Mapping[str, Dataset] | None = None,  # name -> dataset; None: read here
+) -> dict[str, Any]:  # what `run.json` holds
     "Evaluate a trained run on every set and leave what the pages read."
-    model, tokenizer = load_model(str(Path(study.model_dir) / name))
-    model.to(
+    source = Path(study.model_dir) / name
+    model, tokenizer = load_model(str(source))
+    device = (
         torch.accelerator.current_accelerator()
         if torch.accelerator.is_available()
-        else "cpu"
-    ).eval()
-    sets = sets or _sources(study)
-    target = Path(study.output_dir) / name
-    report = challenge_report(
-        model,
-        tokenizer,
-        sets,
-        pairs={r: o for r, o in CAD.items() if {r, o} <= sets.keys()},
-        progress=False,
+        else None
     )
-    _store(
-        target / "logits.npz",
-        {
-            k: np.array(f["predicted_logits"].tolist(), np.float16)
-            for k, f in report.predictions.items()
-        },
-    )
-    first = next(iter(sets.values()))
-    statistics = attribution_statistics(
-        model,
-        tokenizer,
-        first.shuffle(seed=0).select(range(min(study.attributed, len(first)))),
-        stopwords=study.stopwords,
-    )
-    _store(
-        target / "attributions.npz",
-        {k: v.astype(np.float32) for k, v in statistics.items()},
-    )
-    with replacing(target / "shown.json") as file:
-        json.dump(_shown(model, tokenizer), file)
-    _same_sets(
-        Path(study.output_dir) / "sets.npz",
-        {
-            f"{k}/{c}": v
-            for k, f in report.predictions.items()
-            for c, v in _properties(f).items()
-        },
-    )
-    trained = json.loads(
-        (Path(study.model_dir) / name / "run.json").read_text(encoding="utf-8")
-    )
-    keep = ("step", "epoch", "loss", "learning_rate", "grad_norm")
-    log = [
-        {
-            k: round(v, 6)
-            for k, v in row.items()
-            if k in keep or k.startswith(("ig_", "loss_"))
-        }
-        for row in trained["log_history"]
-        if "loss" in row
-    ]
+    model.to(device or torch.device("cpu")).eval()
+    sets = sets or _evaluation_sets(study)
+    pairs = {
+        revised: first
+        for revised, first in CAD.items()
+        if {revised, first} <= sets.keys()
+    }
+    report = challenge_report(model, tokenizer, sets, pairs=pairs, progress=False)
+    _store_numbers(study, name, model, tokenizer, sets, report)
+    trained = json.loads((source / "run.json").read_text(encoding="utf-8"))
+    settings = dict(trained["settings"])
+    settings.pop("dataset", None)
     result = dict(
         name=name,
-        settings={k: v for k, v in trained["settings"].items() if k != "dataset"},
+        settings=settings,
         pairs=trained["pairs"],
         steps=trained["steps"],
         seconds=trained["seconds"],
-        log_history=log,
+        log_history=_short_log(trained["log_history"]),
         metrics=report.metrics,
         consistency=report.consistency,
         slices=report.table.to_dict("records"),
         provenance=provenance() | {"training": trained["provenance"]},
     )
-    with replacing(target / "run.json") as file:
-        json.dump(result, file, indent=1, default=lambda v: v.tolist())
+    with replacing(Path(study.output_dir) / name / "run.json") as file:
+        json.dump(result, file, indent=1, default=lambda value: value.tolist())
     return result
-
-
-def _same_sets(path, arrays):
-    "Write the sets' numbers once; refuse to mix runs on different sets."
-    if not path.is_file():
-        return _store(path, arrays)
-    with np.load(path, allow_pickle=False) as there:
-        wrong = sorted(there.keys() ^ arrays.keys()) or [
-            k for k, v in arrays.items() if not np.array_equal(there[k], v)
-        ]
-    if wrong:
-        raise DataError(
-            f"{path} describes other evaluation sets than these: {', '.join(wrong[:3])} differ",
-            right="the same --eval_sets and --max_challenge_samples, or another --output_dir",
-        )
 
 # %% ../nbs/paper/runs.ipynb #415d08ca
 def make_runs(
     study: Study,  # what to make
     *,
-    say=print,  # where progress goes
+    say: Callable = print,  # where progress goes
 ) -> dict[str, str]:  # name -> state after it
     "Make what is missing of a study."
-    sets = {}
-    failed = {}
+    failures: dict[str, str] = {}
 
-    def one(name):
+    def train_one(name):
+        if study.state(name) not in ("missing", "started"):
+            return
+        say(f"{name}: training")
         try:
-            if study.state(name) in ("missing", "started"):
-                say(f"{name}: training")
-                _train(study, name)
+            _train(study, name)
         except RuntimeError as error:
-            failed[name] = str(error)
+            failures[name] = str(error)
 
+    sets: dict[str, Dataset] = {}
+    names = study.names()
     with ThreadPoolExecutor(study.jobs) as pool:
-        for name, _ in zip(study.names(), pool.map(one, study.names())):
+        for name, _ in zip(names, pool.map(train_one, names)):
             if study.state(name) != "trained":
                 continue
             say(f"{name}: evaluating")
-            if not sets:
-                sets = _sources(study)
+            sets = sets or _evaluation_sets(study)
             collect(study, name, sets)
-    if failed:
-        raise ValueError("; ".join(failed.values()))
-    return {name: study.state(name) for name in study.names()}
+    if failures:
+        raise ValueError("; ".join(failures.values()))
+    return {name: study.state(name) for name in names}
 
 # %% ../nbs/paper/runs.ipynb #b25276e2
 class Run:
     "A finished run, read from its folder."
 
-    def __init__(self, folder: str | Path):
+    def __init__(
+        self,
+        folder: str | Path,  # with run.json and the files beside it
+    ):
         self.folder = Path(folder)
-        vars(self).update(
-            json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-        )
+        stored = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        self.name: str = stored["name"]
+        self.settings: dict[str, Any] = stored["settings"]
+        self.pairs: int = stored["pairs"]
+        self.steps: int = stored["steps"]
+        self.seconds: float = stored["seconds"]
+        self.log_history: list[dict] = stored["log_history"]
+        self.metrics: dict[str, dict] = stored["metrics"]
+        self.consistency: dict[str, dict] = stored["consistency"]
+        self.slices: list[dict] = stored["slices"]
+        self.provenance: dict[str, Any] = stored["provenance"]
         self.recipe, seed = self.name.rsplit("-s", 1)
         self.seed = int(seed)
 
     def predictions(
         self,
-        name: str,
+        name: str,  # of an evaluation set
         # label, predicted_label, predicted_scores, predicted_logits, lengths, overlap
     ) -> pd.DataFrame:
         "The run's predictions on one set."
         with np.load(self.folder / "logits.npz", allow_pickle=False) as file:
             logits = file[name].astype(np.float64)
-        with np.load(self.folder.parent / "sets.npz", allow_pickle=False) as file:
-            values = {
-                k.split("/")[1]: file[k] for k in file.files if k.startswith(f"{name}/")
-            }
-        two_way = bool(values.pop("two_way")[0])
+        frame, two_way = _stored_properties(self.folder.parent / "sets.npz", name)
         scores = probabilities(logits)
-        said = scores.argmax(1) if not two_way else (scores.argmax(1) != 0).astype(int)
-        frame = pd.DataFrame(
-            {
-                k: v.astype(int)
-                if k != "overlap" and v.dtype.kind == "i"
-                else v.astype(float)
-                if k == "overlap"
-                else v
-                for k, v in values.items()
-            }
-        )
+        predicted = scores.argmax(1)
+        if two_way:
+            predicted = (predicted != 0).astype(int)
         return frame.assign(
             length=frame["premise_length"] + frame["hypothesis_length"],
-            predicted_label=said,
+            predicted_label=predicted,
             predicted_scores=list(scores),
             predicted_logits=list(logits),
             two_way=two_way,
         )
 
-    def statistics(
-        self,  # one row a pair, see `attribution_statistics`
-    ) -> pd.DataFrame:  # one row a pair, see `attribution_statistics`
+    def statistics(self) -> pd.DataFrame:  # one row a pair, see `attribution_statistics`
         "Attribution statistics of the run's model."
         with np.load(self.folder / "attributions.npz", allow_pickle=False) as file:
-            return pd.DataFrame({k: file[k] for k in file.files})
+            return pd.DataFrame({name: file[name] for name in file.files})
 
     def shown(self) -> list[TextAttribution]:
         "Attributions of the paper's three pairs."
-        return [
-            TextAttribution.from_dict(a)
-            for a in json.loads((self.folder / "shown.json").read_text(encoding="utf-8"))
-        ]
+        stored = json.loads((self.folder / "shown.json").read_text(encoding="utf-8"))
+        return [TextAttribution.from_dict(one) for one in stored]
 
     def __repr__(self):
         return f"Run({self.name})"
+
+
+def _stored_properties(path, name):
+    "The numbers of the pairs of one set, and whether it is a two-way set."
+    columns = {}
+    with np.load(path, allow_pickle=False) as file:
+        for key in file.files:
+            place, column = key.split("/")
+            if place == name:
+                columns[column] = file[key]
+    two_way = bool(columns.pop("two_way")[0])
+    for column, values in columns.items():
+        if values.dtype.kind == "i":
+            columns[column] = values.astype(int)
+        if values.dtype.kind == "f":
+            columns[column] = values.astype(float)
+    return pd.DataFrame(columns), two_way
 
 
 def read_runs(
     folder: str | Path,  # a study's output_dir
 ) -> dict[str, list[Run]]:  # recipe -> runs by seed, recipes in the order of RECIPES
     "All finished runs of a study."
-    found = [Run(p.parent) for p in sorted(Path(folder).glob("*/run.json"))]
+    found = [Run(path.parent) for path in sorted(Path(folder).glob("*/run.json"))]
     if not found:
         raise DataError(
             f"{folder} has no finished run",
             right="a folder that `vbig paper --output_dir` wrote",
         )
-    return {
-        r: sorted((run for run in found if run.recipe == r), key=lambda run: run.seed)
-        for r in RECIPES
-        if any(run.recipe == r for run in found)
-    }
+    runs: dict[str, list[Run]] = {recipe: [] for recipe in RECIPES}
+    for run in sorted(found, key=lambda run: run.seed):
+        runs.setdefault(run.recipe, []).append(run)
+    return {recipe: of_recipe for recipe, of_recipe in runs.items() if of_recipe}
 
 # %% ../nbs/paper/runs.ipynb #69e40452
 def paired(
     runs: Mapping[str, list[Run]],  # of `read_runs`
-    value,  # Run -> number
-    recipes: Sequence[str] = ("none", "variance"),
-) -> dict:  # baseline, penalised, difference, low, high, p (None with one seed), seeds
+    value: Callable,  # Run -> number
+    recipes: Sequence[str] = ("none", "variance"),  # two names
+) -> dict[
+    str, Any
+]:  # baseline, penalised, difference, low, high, p (None with one seed), seeds
     "A number of two recipes over the seeds that both have, and its paired difference with a 95 % t interval."
-    first, second = ({r.seed: r for r in runs[k]} for k in recipes)
+    first, second = ({run.seed: run for run in runs[recipe]} for recipe in recipes)
     seeds = sorted(first.keys() & second.keys())
     if not seeds:
         raise DataError(
             f"{recipes[0]} and {recipes[1]} have no seed in common",
             right="the same --seeds for both",
         )
-    table = over_seeds(
-        {"a": [value(first[s]) for s in seeds], "b": [value(second[s]) for s in seeds]}
-    ).set_index("method")
-    d = table.loc["b"]
+    values = {
+        "baseline": [value(first[seed]) for seed in seeds],
+        "penalised": [value(second[seed]) for seed in seeds],
+    }
+    table = over_seeds(values).set_index("method")
+    row = table.loc["penalised"]
     return dict(
-        baseline=table.loc["a", "mean"],
-        penalised=d["mean"],
-        difference=d["difference"],
-        low=d["difference_low"],
-        high=d["difference_high"],
-        p=d["p"],
+        baseline=table.loc["baseline", "mean"],
+        penalised=row["mean"],
+        difference=row["difference"],
+        low=row["difference_low"],
+        high=row["difference_high"],
+        p=row["p"],
         seeds=seeds,
     )
 
 
-def signed(
-    x: float,  # a number
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+def signed_text(
+    number: float,  # a difference
     digits: int = 2,  # after the point
 ) -> str:  # with its sign; zero has none
     "A difference as text."
-    text = f"{x:+.{digits}f}"
-    return text if float(text) else text[1:]
+    return interval_text(number, digits=digits, signed=True)
 
 
 def difference_text(
-    found: Mapping,  # of `paired`
+    found: Mapping[str, Any],  # of `paired`
     digits: int = 2,  # after the point
     scale: float = 1,  # 100 for points
 ) -> str:  # "+0.05 [-0.62, +0.52]"
     "A difference with its interval as text, on one line."
-    d, low, high = (
-        None if found[k] is None else signed(scale * found[k], digits)
-        for k in ("difference", "low", "high")
-    )
-    return (
-        f"{d} [{low},\N{NO-BREAK SPACE}{high}]".replace(" ", "\N{NO-BREAK SPACE}")
-        if low
-        else f"{d} (one seed)"
-    )
+    numbers = [found[name] for name in ("difference", "low", "high")]
+    text = interval_text(*numbers, digits=digits, scale=scale, signed=True)
+    if found["low"] is None:
+        return f"{text} (one seed)"
+    return text.replace(" ", _NO_BREAK)
 
 
-def told(
-    found: Mapping,  # of `paired`
+def direction_text(
+    found: Mapping[str, Any],  # of `paired`
     down: str = "falls",
     up: str = "rises",
     unknown: str = "cannot be told",
 ) -> str:  # one of the three
     "What the interval says of the direction."
-    if found["low"] is None or found["low"] <= 0 <= found["high"]:
-        return unknown
-    return down if found["high"] < 0 else up
+    return verdict(found["low"], found["high"], better=up, worse=down, unclear=unknown)
 
 # %% ../nbs/paper/runs.ipynb #1e84c41f
-def _named(recipe, runs):
-    seeds = [r.seed for r in runs]
-    return (
-        f"{recipe} ({len(seeds)} seeds)"
-        if len(seeds) > 1
-        else f"{recipe} (seed {seeds[0]})"
-    )
+def _seeds_of(runs):
+    return [run.seed for run in runs]
+
+
+def _with_seeds(recipe, runs):
+    "A recipe's name with how many seeds, or which one, it has."
+    seeds = _seeds_of(runs)
+    count = f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
+    return f"{recipe} ({count})"
 
 
 def by_seeds(
     runs: Mapping[str, list[Run]],  # of `read_runs`
 ) -> dict[str, list[Run]]:  # "variance (3 seeds)" -> its runs
-    "Runs by recipe and seeds; before the recipes that lack seeds of the baseline, the baseline of the seeds that they have."
-    every = [r.seed for r in runs["none"]]
-    whole = {_named(k, v): v for k, v in runs.items() if [r.seed for r in v] == every}
-    part = {}
-    for recipe, found in runs.items():
-        if [r.seed for r in found] == every:
+    "Runs by recipe and seeds; recipes that lack seeds stand behind the baseline of the seeds that they have."
+    every = _seeds_of(runs["none"])
+    whole: dict[str, list[Run]] = {}
+    part: dict[str, list[Run]] = {}
+    for recipe, of_recipe in runs.items():
+        seeds = _seeds_of(of_recipe)
+        if seeds == every:
+            whole[_with_seeds(recipe, of_recipe)] = of_recipe
             continue
-        if same := [r for r in runs["none"] if r.seed in {f.seed for f in found}]:
-            part.setdefault(_named("none", same), same)
-        part[_named(recipe, found)] = found
+        same = [run for run in runs["none"] if run.seed in seeds]
+        if same:
+            part.setdefault(_with_seeds("none", same), same)
+        part[_with_seeds(recipe, of_recipe)] = of_recipe
     return whole | part
 
 # %% ../nbs/paper/runs.ipynb #abefa6b8
 SNLI_PAIRS = 549_367  # of the training split with a label
+_ENCODERS = {"minilm": "MiniLM-L6", "google/electra-small-discriminator": "ELECTRA-small"}
+
+_SETTING = (
+    "**What differs from the paper.** The encoder is {encoder}, and the paper's is ELECTRA-small. "
+    "It learns from {pairs:,} of SNLI's {all_pairs:,} training pairs (1 in {share:.0f}), for "
+    "{epochs} at a learning rate of {rate} in batches of {batch}; the paper has 5e-5, 16 and early "
+    "stopping. {gradient} So levels differ, and only differences between the models can be compared "
+    "with the paper's. The [runs page](runs.ipynb) lists the recipes and has the command for the "
+    "paper's own setting."
+)
+
+_PAPER_FORMULA = "the paper's formula has ten nodes of every pair, over all tokens."
+
+_ESTIMATED = (
+    "The penalty's gradient is estimated ([`sampled`](../api/13_penalty.ipynb)) from {ways}; {paper} "
+    "The estimate of a step is noisy and, given the attributions, unbiased{momentum}; [speed and "
+    "memory](../evidence/speed_and_memory.ipynb) measures how far from the exact gradient it trains."
+)
+
+_ONE_WAY = (
+    "{share:.0f} % of the pairs of each batch, with {attribution} and, on average, {gradient} on the "
+    "path of each, over {tokens}"
+)
+
+
+def _count(number, noun):
+    "A number of things."
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _sampled_text(values):
+    "What the `sampled` estimate of a run draws."
+    tokens = f"{values['ig_tokens']} tokens"
+    if values["ig_tokens"] == "content":
+        tokens = (
+            "[content tokens](../api/11_attribution.ipynb) (no padding, no special ones)"
+        )
+    return _ONE_WAY.format(
+        share=100 * values["ig_fraction"],
+        attribution=_count(values["ig_attribution_nodes"], "attribution node"),
+        gradient=_count(values["ig_gradient_nodes"], "gradient node"),
+        tokens=tokens,
+    )
+
+
+def _momentum_text(ways):
+    "What a running mean does, where there is one."
+    values = sorted(
+        {values["ig_momentum"] for values in ways if values.get("ig_momentum")}
+    )
+    if not values:
+        return ""
+    listed = ", ".join(f"{value:g}" for value in values)
+    return f", and a running mean over steps (momentum {listed}) averages noise out"
+
+
+def _gradient_sentences(runs):
+    "How the gradient of `variance` is computed, and how the paper says it is."
+    penalised = runs.get("variance")
+    if not penalised:
+        others = [of_recipe for recipe, of_recipe in runs.items() if recipe != "none"]
+        penalised = others[0] if others else []
+    ways = {gradient_text(run.settings): ig_settings(run.settings) for run in penalised}
+    if not ways:
+        return f"No penalised run is there; {_PAPER_FORMULA}"
+    if any(values["ig_estimator"] != "sampled" for values in ways.values()):
+        return (
+            f"The penalty's gradient is computed so: {'; '.join(ways)}; {_PAPER_FORMULA}"
+        )
+    return _ESTIMATED.format(
+        ways="; or ".join(_sampled_text(values) for values in ways.values()),
+        paper=_PAPER_FORMULA,
+        momentum=_momentum_text(ways.values()),
+    )
 
 
 def setting_text(
@@ -725,72 +813,40 @@ def setting_text(
 ) -> str:  # Markdown
     "What differs between these runs and the paper."
     base = runs["none"][0]
-    names = {"minilm": "MiniLM-L6", "google/electra-small-discriminator": "ELECTRA-small"}
-    s = (
-        dict(learning_rate=5e-5, per_device_train_batch_size=8, num_train_epochs=3)
-        | base.settings
-    )
-    epochs = f"{s['num_train_epochs']:g} epoch" + (
-        "s" if s["num_train_epochs"] != 1 else ""
-    )
-    rate = f"{s['learning_rate']:.0e}".replace("e-0", "e-")
-    return (
-        f"**What differs from the paper.** The encoder is {names.get(s['model'], s['model'])}, and the paper's is ELECTRA-small. It learns from {base.pairs:,} of SNLI's {SNLI_PAIRS:,} training pairs (1 in {SNLI_PAIRS / base.pairs:.0f}), "
-        f"for {epochs} at a learning rate of {rate} in batches of {s['per_device_train_batch_size']}; the paper has 5e-5, 16 and early stopping. {_gradient_sentences(runs)} "
-        "So levels differ, and only differences between the models can be compared with the paper's. The [runs page](runs.ipynb) lists the recipes and has the command for the paper's own setting."
-    )
-
-
-def _gradient_sentences(runs):
-    "How the gradient of `variance` is computed, and how the paper says it is."
-    there = runs.get("variance") or next((v for k, v in runs.items() if k != "none"), [])
-    ways = {gradient_text(r.settings): ig_settings(r.settings) for r in there}
-    paper = "the paper's formula has ten nodes of every pair, over all tokens."
-    if not ways:
-        return f"No penalised run is there; {paper}"
-    if any(s["ig_estimator"] != "sampled" for s in ways.values()):
-        return f"The penalty's gradient is computed so: {'; '.join(ways)}; {paper}"
-    said = "; or ".join(
-        f"{s['ig_fraction']:.0%} of the pairs of each batch".replace("%", " %")
-        + f", with {_count(s['ig_attribution_nodes'], 'attribution node')} and, on average, {_count(s['ig_gradient_nodes'], 'gradient node')} on the path of each, over "
-        + (
-            "[content tokens](../api/11_attribution.ipynb) (no padding, no special ones)"
-            if s["ig_tokens"] == "content"
-            else f"{s['ig_tokens']} tokens"
-        )
-        for s in ways.values()
-    )
-    return (
-        f"The penalty's gradient is estimated ([`sampled`](../api/13_penalty.ipynb)) from {said}; {paper} The estimate of a step is noisy and, given the attributions, unbiased{_momentum(ways.values())}; "
-        "[speed and memory](../evidence/speed_and_memory.ipynb) measures how far from the exact gradient it trains."
+    defaults = dict(learning_rate=5e-5, per_device_train_batch_size=8, num_train_epochs=3)
+    settings = defaults | base.settings
+    epochs = settings["num_train_epochs"]
+    rate = f"{settings['learning_rate']:.0e}".replace("e-0", "e-")
+    return _SETTING.format(
+        encoder=_ENCODERS.get(settings["model"], settings["model"]),
+        pairs=base.pairs,
+        all_pairs=SNLI_PAIRS,
+        share=SNLI_PAIRS / base.pairs,
+        epochs="1 epoch" if epochs == 1 else f"{epochs:g} epochs",
+        rate=rate,
+        batch=settings["per_device_train_batch_size"],
+        gradient=_gradient_sentences(runs),
     )
 
 
-def _momentum(ways):
-    "What a running mean does, where there is one."
-    means = sorted({s["ig_momentum"] for s in ways if s.get("ig_momentum")})
-    return (
-        f", and a running mean over steps (momentum {', '.join(f'{m:g}' for m in means)}) averages noise out"
-        if means
-        else ""
-    )
-
-
-def _count(n, what):
-    return f"{n} {what}" + ("s" if n != 1 else "")
+_INTERVALS = (
+    "Intervals over seeds are 95 % Student t intervals from {seeds} seeds ({freedom} of freedom). The "
+    "test pairs are taken as they are: an interval says what other seeds would give on these pairs. "
+    "Intervals are not corrected for the number of comparisons."
+)
 
 
 def intervals_text(
     runs: Mapping[str, list[Run]],  # of `read_runs`
 ) -> str:  # Markdown
     "What an interval over seeds is."
-    n = len(paired(runs, lambda r: 0)["seeds"])
-    if n < 2:
+    seeds = len(paired(runs, lambda run: 0)["seeds"])
+    if seeds < 2:
         return "With one seed in common there is no interval over seeds."
-    return f"Intervals over seeds are 95 % Student t intervals from {n} seeds ({n - 1} degree{'s' if n > 2 else ''} of freedom). The test pairs are taken as they are: an interval says what other seeds would give on these pairs. Intervals are not corrected for the number of comparisons."
+    return _INTERVALS.format(seeds=seeds, freedom=_count(seeds - 1, "degree"))
 
 # %% ../nbs/paper/runs.ipynb #4d68ae40
-_MEASURED = {
+_MEASURED = {  # (attribution nodes, gradient nodes, fraction, every, momentum) -> name there
     (4, 1, 0.25, 1, 0.9): "sampled",
     (4, 1, 0.25, 2, 0.9): "sampled, every 2nd step",
     (4, 1, 0.25, 1, 0): "sampled, no momentum",
@@ -798,47 +854,53 @@ _MEASURED = {
 }
 
 
+def _sampled_cost(measured, values, model):
+    "Plain steps of a step with a `sampled` penalty; None where these settings were not measured."
+    way = (
+        values["ig_attribution_nodes"],
+        values["ig_gradient_nodes"],
+        values["ig_fraction"],
+        values["ig_every"],
+        values.get("ig_momentum") or 0,
+    )
+    if way not in _MEASURED:
+        return None
+    name = _MEASURED[way]
+    ratios = measured["models"][model]["ratio"]
+    if name in ratios:
+        return 1 + ratios[name]
+    if model != "MiniLM-L6":
+        return None
+    whole_runs = [
+        found["ratio"]
+        for key, found in measured.items()
+        if key.startswith("end, ") and key.endswith(f", {name}")
+    ]
+    return float(np.mean(whole_runs)) if whole_runs else None
+
+
 def step_cost(
-    measured: Mapping,  # what `speed_and_memory.json` holds
-    settings: Mapping,  # of a run, see `as_run`
-    model: str = "MiniLM-L6",
+    measured: Mapping[str, Any],  # what `speed_and_memory.json` holds
+    settings: Mapping[str, Any],  # of a run, see `as_run`
+    model: str = "MiniLM-L6",  # or another model that was measured
 ) -> float | None:  # the plain step included; None: not measured
     "Plain steps that a step with a recipe's penalty takes."
-    s = ig_settings(settings)
-    found = measured["models"][model]
-    if s["ig_mode"] == "none":
+    values = ig_settings(settings)
+    if values["ig_mode"] == "none":
         return 1.0
-    if s["ig_estimator"] == "full":
-        return 1 + found["ratio"]["full"] if s["ig_steps"] == 10 else None
-    how = (
-        s["ig_attribution_nodes"],
-        s["ig_gradient_nodes"],
-        s["ig_fraction"],
-        s["ig_every"],
-        s.get("ig_momentum") or 0,
-    )
-    if s["ig_estimator"] != "sampled" or how not in _MEASURED:
-        return None
-    if _MEASURED[how] in found["ratio"]:
-        return 1 + found["ratio"][_MEASURED[how]]
-    whole = (
-        [
-            v["ratio"]
-            for k, v in measured.items()
-            if k.startswith("end, ") and k.endswith(f", {_MEASURED[how]}")
-        ]
-        if model == "MiniLM-L6"
-        else []
-    )
-    return float(np.mean(whole)) if whole else None
+    if values["ig_estimator"] == "sampled":
+        return _sampled_cost(measured, values, model)
+    if values["ig_estimator"] == "full" and values["ig_steps"] == 10:
+        return 1 + measured["models"][model]["ratio"]["full"]
+    return None
 
 # %% ../nbs/paper/runs.ipynb #4d3fcea9
 def _parser():
     parser = argparse.ArgumentParser(
         "vbig paper",
         allow_abbrev=False,
-        description="Make the runs of the paper: train every recipe with every seed, evaluate it, keep small results. "
-        "What is there is not made again; any other flag goes to `vbig train`.",
+        description="Make the runs of the paper: train every recipe with every seed, evaluate it, "
+        "keep small results. What is there is not made again; any other flag goes to `vbig train`.",
     )
     parser.add_argument(
         "--model",
@@ -878,7 +940,8 @@ def _parser():
     parser.add_argument(
         "--max_challenge_samples",
         type=int,
-        help="use so many pairs of each set whose name does not begin with snli or cad (default: all)",
+        help="use so many pairs of each set whose name does not begin with snli or cad "
+        "(default: all)",
     )
     parser.add_argument(
         "--attributed",
@@ -904,13 +967,13 @@ def main(
     argv: Sequence[str] | None = None,  # words after `vbig paper`
 ) -> None:
     "`vbig paper`."
-    known, rest = _parser().parse_known_args(argv)
-    only_list = vars(known).pop("list")
-    study = Study(**vars(known), flags=rest)
-    states = (
-        {name: study.state(name) for name in study.names()}
-        if only_list
-        else make_runs(study)
-    )
+    known, others = _parser().parse_known_args(argv)
+    settings = vars(known)
+    only_list = settings.pop("list")
+    study = Study(**settings, flags=others)
+    if only_list:
+        states = {name: study.state(name) for name in study.names()}
+    else:
+        states = make_runs(study)
     for name, state in states.items():
         print(f"{name:<24} {state}", flush=True)
