@@ -8,6 +8,7 @@ __all__ = ['label_statistics', 'artifact_weights', 'without_premise', 'Hypothesi
 
 # %% ../nbs/api/37_artifacts.ipynb #e2fee334
 import tempfile
+from functools import partial
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 import numpy as np
@@ -25,6 +26,7 @@ from .models import load_model
 from .predictions import predict, read_predictions, write_predictions
 from .statistics import corrected, wilson
 from .trainer import IGTrainer
+from .words import word_ngrams
 
 # %% ../nbs/api/37_artifacts.ipynb #ae34b332
 def label_statistics(
@@ -46,35 +48,16 @@ def label_statistics(
     frame, names = _texts_and_labels(dataset, side)
     if not len(frame):
         raise ValueError("no examples to count words in")
-    counter = CountVectorizer(
-        token_pattern=r"\w+(?:['’]\w+)*",
-        ngram_range=(1, ngrams),
-        binary=True,
-        min_df=min_count,
-    )
-    try:
-        words = counter.fit_transform(frame[side])
-    except ValueError as error:
-        raise ValueError(
-            f"no word stands in {min_count} or more of the {len(frame):,} texts ({error})"
-        ) from None
-    labels = [c for c in range(len(names)) if (frame["label"] == c).any()]
-    hits = np.stack(
-        [
-            np.asarray(words[(frame["label"] == c).to_numpy()].sum(0)).ravel()
-            for c in labels
-        ],
-        axis=1,
-    )
-    base = np.array(
-        [
-            (frame["label"] == c).mean() if base_rate == "data" else 1 / len(names)
-            for c in labels
-        ]
-    )
-    table = _statistics(
-        counter.get_feature_names_out(), hits, base, [names[c] for c in labels]
-    )
+    words, occurrences = _count_words(frame[side], min_count, ngrams)
+    labels = frame["label"].to_numpy()
+    present = np.unique(labels)
+    counts = [occurrences[labels == c].sum(0) for c in present]
+    hits = np.concatenate([np.asarray(count) for count in counts]).T
+    if base_rate == "data":
+        base = np.array([(labels == c).mean() for c in present])
+    else:
+        base = np.full(len(present), 1 / len(names))
+    table = _statistics(words, hits, base, [names[c] for c in present])
     table["p_corrected"] = corrected(table["p"].to_numpy(), correction)
     table["significant"] = (table["p_corrected"] < alpha) & (table["z"] > 0)
     table.attrs.update(side=side, n=len(frame), alpha=alpha, correction=correction)
@@ -83,35 +66,47 @@ def label_statistics(
 # %% ../nbs/api/37_artifacts.ipynb #bf53410c
 def _texts_and_labels(dataset: Any, side: str) -> tuple[pd.DataFrame, Sequence[str]]:
     "Texts and integer labels as a frame, and the labels' names."
-    columns = list(
-        dataset.columns if isinstance(dataset, pd.DataFrame) else dataset.column_names
-    )
-    if missing := [c for c in (side, "label") if c not in columns]:
+    is_frame = isinstance(dataset, pd.DataFrame)
+    columns = list(dataset.columns if is_frame else dataset.column_names)
+    missing = [column for column in (side, "label") if column not in columns]
+    if missing:
         raise ValueError(
             f"no column {missing[0]!r}: the data set has {', '.join(columns)}"
         )
-    frame = (
-        dataset[[side, "label"]]
-        if isinstance(dataset, pd.DataFrame)
-        else dataset.select_columns([side, "label"]).to_pandas()
-    )
+    if is_frame:
+        frame = dataset[[side, "label"]]
+    else:
+        frame = dataset.select_columns([side, "label"]).to_pandas()
     names = TWO_WAY_LABELS if is_two_way(dataset) else LABELS
     bad = np.flatnonzero(~frame["label"].isin(range(len(names))))
     if len(bad):
         raise ValueError(
-            f"unknown class {frame['label'].iloc[bad[0]]} in row {bad[0]}: labels must be 0..{len(names) - 1}; load the data with load_nli"
+            f"unknown class {frame['label'].iloc[bad[0]]} in row {bad[0]}: "
+            f"labels must be 0..{len(names) - 1}; load the data with load_nli"
         )
     return frame.astype({side: str, "label": int}), names
 
 
+def _count_words(texts: pd.Series, min_count: int, ngrams: int) -> tuple[np.ndarray, Any]:
+    "The V words that stand in `min_count` texts or more, and in which of the N texts each stands: [N,V], sparse."
+    counter = CountVectorizer(
+        analyzer=partial(word_ngrams, n=ngrams), binary=True, min_df=min_count
+    )
+    try:
+        occurrences = counter.fit_transform(texts)
+    except ValueError as error:
+        raise ValueError(
+            f"no word stands in {min_count} or more of the {len(texts):,} texts ({error})"
+        ) from None
+    return counter.get_feature_names_out(), occurrences
+
+# %% ../nbs/api/37_artifacts.ipynb #c806961e
 def _pmi(hits: np.ndarray, smoothing: float = 100) -> np.ndarray:
     "Pointwise mutual information [V,Y] of words and labels from counts [V,Y], with `smoothing` added to each count."
     smooth = hits + smoothing
-    return np.log(
-        smooth
-        * smooth.sum()
-        / (smooth.sum(1, keepdims=True) * smooth.sum(0, keepdims=True))
-    )
+    by_word = smooth.sum(1, keepdims=True)
+    by_label = smooth.sum(0, keepdims=True)
+    return np.log(smooth * smooth.sum() / (by_word * by_label))
 
 
 def _statistics(
@@ -120,35 +115,35 @@ def _statistics(
     "Shares, PMI, z and exact two-sided p for words [V] and labels [Y] from counts [V,Y]."
     count = hits.sum(1, keepdims=True)
     share = hits / count
-    sure = (base <= 0) | (base >= 1)
+    only_label = (base <= 0) | (base >= 1)  # nothing to learn from a word
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.where(sure, 0.0, (share - base) / np.sqrt(base * (1 - base) / count))
-    p = np.where(
-        sure,
-        1.0,
-        np.minimum(
-            1,
-            2
-            * np.minimum(
-                stats.binom.sf(hits - 1, count, base), stats.binom.cdf(hits, count, base)
-            ),
-        ),
-    )
+        z = (share - base) / np.sqrt(base * (1 - base) / count)
+    at_least = stats.binom.sf(hits - 1, count, base)
+    at_most = stats.binom.cdf(hits, count, base)
+    two_sided = np.minimum(1, 2 * np.minimum(at_least, at_most))
     columns = {
         "count": np.broadcast_to(count, hits.shape),
         "label_count": hits,
         "share": share,
         "base_rate": np.broadcast_to(base, hits.shape),
         "pmi": _pmi(hits),
-        "z": z,
-        "p": p,
+        "z": np.where(only_label, 0.0, z),
+        "p": np.where(only_label, 1.0, two_sided),
     }
-    return pd.DataFrame(
-        {"word": np.repeat(words, len(names)), "label": list(names) * len(words)}
-        | {k: v.ravel() for k, v in columns.items()}
-    )
+    table = {"word": np.repeat(words, len(names)), "label": list(names) * len(words)}
+    for name, values in columns.items():
+        table[name] = values.ravel()
+    return pd.DataFrame(table)
 
 # %% ../nbs/api/37_artifacts.ipynb #fb1c495b
+def _weight(row):
+    "How far a word moves its label beyond the base rate, at the lower end of the interval."
+    if row.base_rate >= 1:
+        return 0.0
+    low, _ = wilson(row.label_count, row.count)
+    return max(0.0, (low - row.base_rate) / (1 - row.base_rate))
+
+
 def artifact_weights(
     table: pd.DataFrame,  # of `label_statistics`
     *,
@@ -158,49 +153,40 @@ def artifact_weights(
     # word -> weight in 0..1, heaviest first; for `prepare_nli(..., weights=...)` and
     # `vbig train --artifact_words`
 ) -> dict[str, float]:
-    "Weights of artifact words from data: how far a word moves its label beyond the base rate, at the lower end of the interval."
+    "Weights of artifact words: how far each moves its label beyond the base rate, at the lower end of the interval."
+    harmless = set(keep)
     weights: dict[str, float] = {}
     for row in table[table["significant"].astype(bool)].itertuples(index=False):
-        low = (
-            wilson(row.label_count, row.count)[0] if hasattr(row, "label_count") else None
-        )
-        weight = (
-            max(0.0, (low - row.base_rate) / (1 - row.base_rate))
-            if row.base_rate < 1
-            else 0.0
-        )
-        if weight >= floor and row.word not in keep:
+        weight = _weight(row)
+        if weight >= floor and row.word not in harmless:
             weights[row.word] = max(weight, weights.get(row.word, 0.0))
     heaviest = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:most]
     return {word: round(weight, 4) for word, weight in heaviest}
 
 # %% ../nbs/api/37_artifacts.ipynb #e4354844
-def without_premise(
-    dataset: Any,  # `datasets.Dataset` with a premise column
-) -> Any:  # the same with empty premises; everything that was made from them is gone
-    "Pairs with the premise emptied; columns of an earlier tokenisation are dropped, for they still hold it."
-    made = [
-        c
-        for c in dataset.column_names
-        if c
-        in (
-            "input_ids",
-            "attention_mask",
-            "token_type_ids",
-            "special_tokens_mask",
-            "offset_mapping",
-            "length",
-            "truncated",
-        )
-    ]
-    return dataset.remove_columns(made).map(
-        _emptied, batched=True, desc="Without premise"
-    )
+_MADE_BY_TOKENISING = (
+    "input_ids",
+    "attention_mask",
+    "token_type_ids",
+    "special_tokens_mask",
+    "offset_mapping",
+    "length",
+    "truncated",
+)
 
 
 def _emptied(batch: Mapping[str, list]) -> dict[str, list]:
     "A batch with empty premises."
     return {"premise": [""] * len(batch["premise"])}
+
+
+def without_premise(
+    dataset: Any,  # `datasets.Dataset` with a premise column
+) -> Any:  # the same with empty premises; everything that was made from them is gone
+    "Pairs with the premise emptied; columns of an earlier tokenisation are dropped, for they still hold it."
+    stale = [column for column in dataset.column_names if column in _MADE_BY_TOKENISING]
+    pairs = dataset.remove_columns(stale)
+    return pairs.map(_emptied, batched=True, desc="Without premise")
 
 
 class HypothesisOnly(NamedTuple):
@@ -218,7 +204,7 @@ class HypothesisOnly(NamedTuple):
 def hypothesis_only(
     train: Any,  # `datasets.Dataset`: premise, hypothesis, label
     evaluation: Any,  # held-out pairs of the same kind
-    # as for `vbig.trainer.load_model`: "tiny", "minilm", a folder, a hub id
+    # as for `vbig.models.load_model`: "tiny", "minilm", a folder, a hub id
     model: str = "google/electra-small-discriminator",
     # IGTrainingArguments; None: one epoch at learning rate 1e-4, batch 32
     args: Any = None,
@@ -229,49 +215,61 @@ def hypothesis_only(
 ) -> HypothesisOnly:  # metrics, predictions, premise_effect, model, tokenizer
     "Train a model on hypotheses alone with the same Trainer, and say how far that leads."
     with tempfile.TemporaryDirectory() as folder:
-        args = args or IGTrainingArguments(
-            folder,
-            num_train_epochs=1,
-            learning_rate=1e-4,
-            per_device_train_batch_size=32,
-            save_strategy="no",
-            report_to="none",
-            seed=seed,
-            disable_tqdm=not progress,
-            logging_strategy="no",
-            dataloader_pin_memory=torch.cuda.is_available(),
-        )
-        set_seed(args.seed)
-        net, tokenizer = load_model(model, seed=args.seed)
-        trainer = IGTrainer(
-            net,
-            args,
-            train_dataset=tokenize_nli(
-                without_premise(train), tokenizer, max_length=max_length
-            ),
-            data_collator=nli_collator(tokenizer),
-            processing_class=tokenizer,
-        )
-        if not progress:
-            trainer.remove_callback(PrinterCallback)
-        trainer.train()
-        net = trainer.accelerator.unwrap_model(trainer.model)
+        if args is None:
+            args = _default_arguments(folder, seed, progress)
+        blind, tokenizer = _train_blind(train, model, args, max_length, progress)
         logits = predict(
-            net,
+            blind,
             tokenizer,
             without_premise(evaluation),
             max_length=max_length,
             progress=progress,
         )
-        effect = premise_effect(net, tokenizer, evaluation, logits, max_length=max_length)
         path = write_predictions(f"{folder}/p.jsonl", evaluation, logits)
-        return HypothesisOnly(
-            above_majority(logits, evaluation),
-            read_predictions(path),
-            effect,
-            net,
-            tokenizer,
-        )
+        predictions = read_predictions(path)
+    return HypothesisOnly(
+        metrics=above_majority(logits, evaluation),
+        predictions=predictions,
+        premise_effect=premise_effect(
+            blind, tokenizer, evaluation, logits, max_length=max_length
+        ),
+        model=blind,
+        tokenizer=tokenizer,
+    )
+
+
+def _default_arguments(folder, seed, progress):
+    "One epoch at learning rate 1e-4, batch 32; nothing is saved or logged."
+    return IGTrainingArguments(
+        folder,
+        num_train_epochs=1,
+        learning_rate=1e-4,
+        per_device_train_batch_size=32,
+        save_strategy="no",
+        report_to="none",
+        seed=seed,
+        disable_tqdm=not progress,
+        logging_strategy="no",
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+
+
+def _train_blind(train, name, args, max_length, progress):
+    "A model trained without premises, and its tokenizer."
+    set_seed(args.seed)
+    model, tokenizer = load_model(name, seed=args.seed)
+    coded = tokenize_nli(without_premise(train), tokenizer, max_length=max_length)
+    trainer = IGTrainer(
+        model,
+        args,
+        train_dataset=coded,
+        data_collator=nli_collator(tokenizer),
+        processing_class=tokenizer,
+    )
+    if not progress:
+        trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    return trainer.accelerator.unwrap_model(trainer.model), tokenizer
 
 # %% ../nbs/api/37_artifacts.ipynb #b750ed22
 def premise_effect(
@@ -286,28 +284,17 @@ def premise_effect(
     n: int = 500,  # pairs tried, at most
     max_length: int = 128,  # tokens
 ) -> float:  # largest absolute change of a logit
-    "How much the logits change when each pair gets the premise of another pair; RuntimeError when a blind model sees it."
-    few = dataset.select(range(min(n, len(dataset))))
-    rows = few.select_columns(["hypothesis", "label"])
-    other = rows.add_column(
-        "premise", list(np.roll(np.array(few["premise"], dtype=object), 1))
-    )
-    prepare = without_premise if blind else (lambda d: d)
-    before = (
-        logits[: len(few)]
-        if logits is not None
-        else predict(
-            model, tokenizer, prepare(few), max_length=max_length, progress=False
-        )
-    )
-    effect = float(
-        np.abs(
-            predict(
-                model, tokenizer, prepare(other), max_length=max_length, progress=False
-            )
-            - before
-        ).max(initial=0)
-    )
+    "How much the logits change when pairs exchange their premises; RuntimeError when a blind model sees it."
+    pairs = dataset.select(range(min(n, len(dataset))))
+    premises = np.array(pairs["premise"], dtype=object)
+    exchanged = pairs.select_columns(["hypothesis", "label"])
+    exchanged = exchanged.add_column("premise", list(np.roll(premises, 1)))
+    if blind:
+        pairs = without_premise(pairs)
+        exchanged = without_premise(exchanged)
+    measure = partial(predict, model, tokenizer, max_length=max_length, progress=False)
+    before = measure(pairs) if logits is None else logits[: len(pairs)]
+    effect = float(np.abs(measure(exchanged) - before).max(initial=0))
     if blind and effect > 1e-3:
         raise RuntimeError(
             f"the premise changes a logit by {effect:.3g}, though the model must not see it"
@@ -323,18 +310,13 @@ def above_majority(
     labels = np.asarray(evaluation["label"])
     metrics = nli_metrics(logits, labels, two_way=is_two_way(evaluation), intervals=True)
     majority = float(np.bincount(labels).max() / len(labels))
-    p = (
-        stats.binomtest(
-            round(metrics["accuracy"] * len(labels)), len(labels), majority, "greater"
-        ).pvalue
-        if majority < 1
-        else None
-    )
-    return metrics | {
-        "majority": majority,
-        "gain": metrics["accuracy"] - majority,
-        "p": None if p is None else float(p),
-    }
+    p = None
+    if majority < 1:
+        n_right = round(metrics["accuracy"] * len(labels))
+        test = stats.binomtest(n_right, len(labels), majority, "greater")
+        p = float(test.pvalue)
+    gain = metrics["accuracy"] - majority
+    return {**metrics, "majority": majority, "gain": gain, "p": p}
 
 # %% ../nbs/api/37_artifacts.ipynb #5ca87067
 class DataMap(TrainerCallback):
@@ -351,7 +333,8 @@ class DataMap(TrainerCallback):
         seed: int = 0,  # of that draw
         progress: bool = False,  # show a bar each epoch
     ):
-        self.rows = np.sort(np.random.default_rng(seed).permutation(len(dataset))[:most])
+        drawn = np.random.default_rng(seed).permutation(len(dataset))[:most]
+        self.rows = np.sort(drawn)
         self.dataset = dataset.select(self.rows)
         self.tokenizer = tokenizer
         self.batch_size = batch_size
@@ -360,45 +343,45 @@ class DataMap(TrainerCallback):
 
     def on_epoch_end(self, args, state, control, model=None, **kwargs):
         "Predict the examples with the model of this epoch."
-        if state.is_world_process_zero:
-            logits = predict(
-                model,
-                self.tokenizer,
-                self.dataset,
-                self.batch_size,
-                progress=self.progress,
-            )
-            self.probabilities.append(probabilities(logits))
+        if not state.is_world_process_zero:
+            return
+        logits = predict(
+            model,
+            self.tokenizer,
+            self.dataset,
+            self.batch_size,
+            progress=self.progress,
+        )
+        self.probabilities.append(probabilities(logits))
 
     def table(
         self,
     ) -> pd.DataFrame:  # see `data_map`, with `row`, the place in the data set given
         "The data map."
-        labels = self.dataset[
-            "label" if "label" in self.dataset.column_names else "labels"
-        ]
-        return data_map(
-            np.stack(self.probabilities)
-            if self.probabilities
-            else np.zeros((0, len(self.rows), 3)),
-            labels,
-        ).assign(row=self.rows)
+        has_label = "label" in self.dataset.column_names
+        labels = self.dataset["label" if has_label else "labels"]
+        recorded = np.zeros((0, len(self.rows), 3))
+        if self.probabilities:
+            recorded = np.stack(self.probabilities)
+        return data_map(recorded, labels).assign(row=self.rows)
 
 # %% ../nbs/api/37_artifacts.ipynb #2adfd9a0
 def data_map(
     probs: Any,  # [E,N,C] class probabilities after each of E epochs
     labels: Any,  # [N] gold labels
 ) -> pd.DataFrame:  # a row an example: label, confidence, variability, correctness
-    "Training dynamics: mean and standard deviation (over epochs) of the gold label's probability, and how often it is right."
+    "Training dynamics: mean and spread (over epochs) of the gold label's probability, and how often it is right."
     probs = np.asarray(probs, dtype=float)
     labels = np.asarray(labels)
     if probs.ndim != 3 or probs.shape[1] != len(labels):
         raise ValueError(
-            f"probabilities of shape {list(probs.shape)} for {len(labels)} labels: [epochs, examples, classes] is needed"
+            f"probabilities of shape {list(probs.shape)} for {len(labels)} labels: "
+            "[epochs, examples, classes] is needed"
         )
     if len(probs) < 2:
         raise ValueError(
-            f"{len(probs)} epoch recorded: a data map needs two or more, for variability is a spread over epochs"
+            f"{len(probs)} epoch recorded: a data map needs two or more, "
+            "for variability is a spread over epochs"
         )
     gold = np.take_along_axis(probs, labels[None, :, None], axis=2)[..., 0]
     return pd.DataFrame(
