@@ -126,7 +126,12 @@ def _curves(losses: np.ndarray, fractions: Sequence[float]) -> pd.DataFrame:
 FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.5)
 
 
-def _check_request(attributions: Sequence[Any], tokenizer: Any, replace: str) -> None:
+def _check_request(
+    attributions: Sequence[Any],
+    tokenizer: Any,
+    fractions: Sequence[float],
+    replace: str,
+) -> None:
     "Refuse what `faithfulness` cannot judge."
     if replace not in ("delete", "mask"):
         raise ValueError(f"replace={replace!r}: choose delete or mask")
@@ -134,6 +139,9 @@ def _check_request(attributions: Sequence[Any], tokenizer: Any, replace: str) ->
         raise ValueError("this tokenizer has no mask token: use replace='delete'")
     if not len(attributions):
         raise ValueError("no attributions to judge")
+    for fraction in fractions:
+        if not 0 < fraction <= 1:
+            raise ValueError(f"fractions are above 0 and at most 1, not {fraction}")
 
 
 def _tokenised(
@@ -164,7 +172,7 @@ def faithfulness(
     # *_gain with _low and _high; n; curves (frame)
 ) -> dict[str, Any]:
     "Comprehensiveness and sufficiency of attributions, averaged over fractions, beside a random order of the tokens."
-    _check_request(attributions, tokenizer, replace)
+    _check_request(attributions, tokenizer, fractions, replace)
     rng = np.random.default_rng(seed)
     variants = []
     for row, attribution in zip(
