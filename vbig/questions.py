@@ -27,7 +27,7 @@ from .words import character_kind, trim_span
 
 # %% auto #0
 __all__ = ['QUESTION_COLUMNS', 'QA_HUB', 'QUESTIONS', 'question_features', 'load_qa', 'answer_piece', 'context_positions',
-           'unpadded', 'tokenize_qa', 'qa_collator', 'span_target', 'best_spans']
+           'window_answer', 'unpadded', 'tokenize_qa', 'qa_collator', 'span_target', 'best_spans']
 
 # %% ../nbs/api/40_questions.ipynb #c5253577
 _EXAMPLE_ROW = (
@@ -400,6 +400,20 @@ def context_positions(
     "Positions of the tokens of a window that belong to the context."
     masks = zip(window["question_mask"], window["special_tokens_mask"])
     return [at for at, (question, special) in enumerate(masks) if not question + special]
+
+
+def window_answer(
+    window: Mapping,  # of `tokenize_qa`, with start_positions and end_positions
+    context: str,  # the whole context of its question
+) -> str:
+    "The text of the span that a window names; empty where that is `[CLS]`."
+    first = window["start_positions"]
+    last = window["end_positions"]
+    if first == window["cls"]:
+        return ""
+    offsets = window["offset_mapping"]
+    start, end = answer_piece(context, offsets[first][0], offsets[last][1])
+    return context[start:end]
 
 
 def unpadded(
