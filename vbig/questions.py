@@ -224,7 +224,7 @@ def _rows_of_file(path, display_name):
             yield line, _row_in_form(row, display_name + place, line)
 
 
-def _check_file(path, display_name, names):
+def _check_file(path, display_name, label_names):
     "Walk a file; counts and types of the other columns. Raises DataError at the first fault."
     line_of_id = {}
     column_types = ColumnTypes(QUESTION_COLUMNS)
@@ -261,11 +261,11 @@ def _duplicate_id(row, display_name, line, first):
         right="an id for each question",
     )
 
-# %% ../nbs/api/40_questions.ipynb #a34a691c
-def _cached_rows(path, shown, names, report):
+# %% ../nbs/api/40_questions.ipynb #3ad87f3a
+def _cached_rows(path, display_name, label_names, report):
     "Yield the rows of a file that was checked; `report` is that of `_check_file`."
     as_json = set(report["as_json"])
-    for _, row in _rows_of_file(path, shown):
+    for _, row in _rows_of_file(path, display_name):
         for name in as_json.intersection(row):
             row[name] = json.dumps(row[name])
         yield row
@@ -323,7 +323,7 @@ def _check_unique_ids(dataset, display_name):
         row_of_id[question_id] = row
 
 
-def _dataset_in_form(dataset, display_name, names=None, published=False):
+def _dataset_in_form(dataset, display_name, label_names, published):
     "A `Dataset` with the columns of vbig, checked, with a report of what was dropped."
     _check_columns(dataset, display_name)
     others = {
