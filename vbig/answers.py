@@ -35,7 +35,7 @@ def predict_qa(
     progress: bool = True,  # show a bar
 ) -> list[tuple[np.ndarray, np.ndarray]]:  # start and end logits [T] of each window
     "Logits for every token of every window, without padding."
-    logits = [None] * len(windows)
+    logits = {}
     collator = qa_collator(tokenizer)
     batches = outputs_in_batches(model, collator, windows, batch_size, progress)
     for rows, outputs in batches:
@@ -44,8 +44,8 @@ def predict_qa(
         lengths = windows[rows]["length"]
         for row, length, start, end in zip(rows, lengths, start_logits, end_logits):
             tokens = unpadded(length, tokenizer)
-            logits[row] = start[tokens].copy(), end[tokens].copy()
-    return logits
+            logits[int(row)] = start[tokens].copy(), end[tokens].copy()
+    return [logits[row] for row in range(len(windows))]
 
 # %% ../nbs/api/41_answers.ipynb #a50f579c
 class _Span(NamedTuple):
@@ -165,7 +165,7 @@ def postprocess_qa(
         raise ValueError(f"{len(windows)} windows but logits of {len(logits)}")
     if no_answer is None:
         no_answer = any(not answers["text"] for answers in examples["answers"])
-    rows_of_example = [[] for _ in range(len(examples))]
+    rows_of_example: list[list[int]] = [[] for _ in range(len(examples))]
     for row, example in enumerate(windows["example"]):
         rows_of_example[example].append(row)
     predictions = []
@@ -236,7 +236,7 @@ def qa_metrics(
     "SQuAD's metrics, with bootstrap intervals on request."
     scores = qa_scores(texts, examples)
     if not len(scores):
-        metrics = {"n": 0}
+        metrics: dict = {"n": 0}
         for name in ("exact_match", "f1"):
             metrics |= {name: None, f"{name}_undefined": "no questions"}
         return metrics

@@ -83,7 +83,7 @@ def _texts_and_starts(answers):
         return texts, starts
     return None
 
-# %% ../nbs/api/40_questions.ipynb #1b839f6b
+# %% ../nbs/api/40_questions.ipynb #fcda765a
 def _check_answer(context, text, start, where):
     "Raise DataError unless `text` stands at `start`; `where` names file and line."
     if not isinstance(text, str) or not text.strip():
@@ -103,7 +103,7 @@ def _check_answer(context, text, start, where):
     if start < 0 or not context.startswith(text, start):
         raise _misplaced_answer(context, text, start, where)
 
-
+# %% ../nbs/api/40_questions.ipynb #90eb65c3
 def _misplaced_answer(context, text, start, where):
     "The DataError for an answer that does not stand at `start`: where it does, if anywhere."
     places = [match.start() for match in re.finditer(re.escape(text), context)]
@@ -223,7 +223,7 @@ def _rows_of_file(path, display_name):
         for place, row in _flat_rows(record, display_name, line):
             yield line, _row_in_form(row, display_name + place, line)
 
-
+# %% ../nbs/api/40_questions.ipynb #f51f3a1d
 def _check_file(path, display_name, label_names):
     "Walk a file; counts and types of the other columns. Raises DataError at the first fault."
     line_of_id = {}
@@ -322,7 +322,7 @@ def _check_unique_ids(dataset, display_name):
             raise _duplicate_id(dataset[row], f"{display_name}, row {row}", None, first)
         row_of_id[question_id] = row
 
-
+# %% ../nbs/api/40_questions.ipynb #71792e71
 def _dataset_in_form(dataset, display_name, label_names, published):
     "A `Dataset` with the columns of vbig, checked, with a report of what was dropped."
     _check_columns(dataset, display_name)
@@ -425,7 +425,7 @@ def unpadded(
         return slice(-length, None)
     return slice(length)
 
-# %% ../nbs/api/40_questions.ipynb #dff0cfc6
+# %% ../nbs/api/40_questions.ipynb #b55fecc7
 def _shortened(questions, tokenizer, max_tokens):
     "Questions of at most `max_tokens` tokens."
     encoded = tokenizer(
@@ -458,7 +458,7 @@ def _context_offsets(windows, positions, overlap):
         offsets += [window["offset_mapping"][position] for position in new]
     return offsets
 
-
+# %% ../nbs/api/40_questions.ipynb #9585a894
 def _gold_spans(windows, answers, overlap, question_id):
     "Gold (start, end) in each window of one question: `[CLS]` where the answer is not inside."
     spans = [(window["cls"], window["cls"]) for window in windows]
@@ -518,7 +518,7 @@ def _windows_of_batch(
     rows = [window for mine in windows for window in mine]
     return {name: [row[name] for row in rows] for name in rows[0]}
 
-
+# %% ../nbs/api/40_questions.ipynb #f8119dfc
 def _window_row(encoded, number, tokenizer):
     "One window of an encoding as a row: the model's inputs, masks, offsets, and the place of `[CLS]`."
     names = (*tokenizer.model_input_names, "special_tokens_mask", "offset_mapping")
@@ -531,7 +531,7 @@ def _window_row(encoded, number, tokenizer):
         row["cls"] = ids.index(tokenizer.cls_token_id)
     return row
 
-# %% ../nbs/api/40_questions.ipynb #282ae70e
+# %% ../nbs/api/40_questions.ipynb #76837afb
 def tokenize_qa(
     dataset: Dataset | DatasetDict,  # from `load_qa`
     tokenizer: PreTrainedTokenizerBase,  # the model's tokenizer, a fast one
@@ -568,7 +568,7 @@ def tokenize_qa(
         desc="Tokenising",
     )
 
-
+# %% ../nbs/api/40_questions.ipynb #e65e91cb
 def _check_lengths(tokenizer, max_length, doc_stride, max_question_length):
     "ValueError where a window of this length leaves no room for the context."
     if not tokenizer.is_fast:
