@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,10 +18,11 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 # %% auto #0
-__all__ = ['RULES', 'BASELINES', 'check_count', 'check_rule', 'path_nodes', 'unwrap_compiled', 'embedding_layer', 'token_tensor',
-           'select_rows', 'embed', 'forward_from_embeddings', 'baseline_embeddings', 'content_mask', 'deterministic',
-           'frozen_parameters', 'double_backward', 'class_logits', 'resolve_target', 'token_budget', 'check_finite',
-           'select_tokens', 'EmbeddingPath', 'path_values', 'path_slopes']
+__all__ = ['RULES', 'BASELINES', 'TOKENS', 'PASS_TOKENS', 'TRAINING_PASS_TOKENS', 'check_count', 'check_rule', 'path_nodes',
+           'unwrap_compiled', 'embedding_layer', 'token_tensor', 'select_rows', 'embed', 'forward_from_embeddings',
+           'baseline_embeddings', 'content_mask', 'deterministic', 'frozen_parameters', 'double_backward',
+           'class_logits', 'resolve_target', 'token_budget', 'select_tokens', 'check_finite', 'Pass', 'EmbeddingPath',
+           'in_order', 'path_values', 'input_values', 'path_slopes', 'path_scores']
 
 # %% ../nbs/api/10_path.ipynb #d9bbd075
 RULES = (
@@ -32,16 +35,24 @@ RULES = (
 )
 
 
-def check_count(n_steps, least=1, name="n_steps"):
+def check_count(
+    n_steps: int,  # what was given
+    least: int = 1,  # the smallest that is accepted
+    name: str = "n_steps",  # what an error calls it
+) -> int:  # TypeError for what is no whole number, ValueError below `least`
     "`n_steps` as an int, or an error that names it."
     if isinstance(n_steps, bool) or not hasattr(n_steps, "__index__"):
         raise TypeError(f"{name} is a whole number, not {n_steps!r}")
-    if (n_steps := operator.index(n_steps)) < least:
+    n_steps = operator.index(n_steps)
+    if n_steps < least:
         raise ValueError(f"{name} must be at least {least}, not {n_steps}")
     return n_steps
 
 
-def check_rule(rule, rules=RULES):
+def check_rule(
+    rule: str,  # what was given
+    rules: Sequence[str] = RULES,  # the choices
+) -> str:  # ValueError for another
     "`rule`, or an error that lists the choices."
     if rule not in rules:
         raise ValueError(f"unknown rule {rule!r}: choose from {', '.join(rules)}")
@@ -54,11 +65,12 @@ def path_nodes(
     n_steps: int = 20,  # number of nodes K, at least 1 (2 for `riemann_trapezoid`)
 ) -> tuple[torch.Tensor, torch.Tensor]:  # alphas [K] in [0, 1] and weights [K], float64
     "Nodes and weights of a fixed quadrature rule on [0, 1]."
-    if rule == "adaptive":
+    if check_rule(rule) == "adaptive":
         raise ValueError(
-            "'adaptive' has no fixed nodes: it places them for each example, see `Attribution.alphas`"
+            "'adaptive' has no fixed nodes: it places them for each example, "
+            "see `Attribution.alphas`"
         )
-    n = check_count(n_steps, least=2 if check_rule(rule) == "riemann_trapezoid" else 1)
+    n = check_count(n_steps, least=2 if rule == "riemann_trapezoid" else 1)
     if rule == "gausslegendre":
         nodes, weights = np.polynomial.legendre.leggauss(n)
         return torch.from_numpy((1 + nodes) / 2), torch.from_numpy(weights / 2)
@@ -66,15 +78,14 @@ def path_nodes(
     weights = torch.full((n,), 1 / n, dtype=torch.float64)
     if rule == "riemann_trapezoid":
         weights[[0, -1]] /= 2
-    return {
-        "riemann_left": step / n,
-        "riemann_right": (step + 1) / n,
-        "riemann_middle": (step + 0.5) / n,
-        "riemann_trapezoid": step / max(n - 1, 1),
-    }[rule], weights
+        return step / (n - 1), weights
+    offset = {"riemann_left": 0, "riemann_middle": 0.5, "riemann_right": 1}[rule]
+    return (step + offset) / n, weights
 
 # %% ../nbs/api/10_path.ipynb #cf6ad5ef
-def unwrap_compiled(model):
+def unwrap_compiled(
+    model: nn.Module | Callable,  # a model, compiled or not
+) -> nn.Module | Callable:  # the module itself
     "The module under `torch.compile`: hooks do not reach compiled code."
     return getattr(model, "_orig_mod", model)
 
@@ -102,43 +113,46 @@ def _as_inputs(inputs):
     if isinstance(inputs, torch.Tensor):
         inputs = {"inputs_embeds": inputs}
     if not isinstance(inputs, Mapping):
+        kind = type(inputs).__name__
         raise TypeError(
-            f"inputs is a dict of tensors (or one tensor of embeddings), not {type(inputs).__name__}"
+            f"inputs is a dict of tensors (or one tensor of embeddings), not {kind}"
         )
     inputs = dict(inputs)
-    name = next(
-        (
-            n
-            for n in ("input_ids", "inputs_embeds")
-            if isinstance(inputs.get(n), torch.Tensor)
-        ),
-        None,
+    for name, dimensions in (("input_ids", "[B,T]"), ("inputs_embeds", "[B,T,D]")):
+        tensor = inputs.get(name)
+        if isinstance(tensor, torch.Tensor):
+            _check_shape(name, tensor.shape, dimensions)
+            return inputs
+    raise ValueError(
+        "inputs needs a tensor input_ids [B,T] or inputs_embeds [B,T,D]; "
+        f"it has {sorted(map(str, inputs))}"
     )
-    if name is None:
-        raise ValueError(
-            f"inputs needs a tensor input_ids [B,T] or inputs_embeds [B,T,D]; it has {sorted(map(str, inputs))}"
-        )
-    if (
-        inputs[name].ndim != (2 if name == "input_ids" else 3)
-        or not inputs[name].shape[0]
-        or not inputs[name].shape[1]
-    ):
-        raise ValueError(
-            f"{name} has shape {tuple(inputs[name].shape)}: expected {'[B,T]' if name == 'input_ids' else '[B,T,D]'} with at least one example and one token"
-        )
-    return inputs
 
 
-def token_tensor(inputs):
+def _check_shape(name, shape, dimensions):
+    "An error unless `shape` has as many `dimensions`, with an example and a token in it."
+    right = len(shape) == len(dimensions.split(","))
+    if right and shape[0] and shape[1]:
+        return
+    raise ValueError(
+        f"{name} has shape {tuple(shape)}: expected {dimensions} "
+        "with at least one example and one token"
+    )
+
+
+def token_tensor(
+    inputs: Mapping,  # a batch of B examples with T tokens
+) -> torch.Tensor:  # `input_ids` [B,T], or `inputs_embeds` [B,T,D] where there are none
     "The tensor whose first two sizes are [B,T]."
-    return (
-        inputs["input_ids"]
-        if inputs.get("input_ids") is not None
-        else inputs["inputs_embeds"]
-    )
+    ids = inputs.get("input_ids")
+    return inputs["inputs_embeds"] if ids is None else ids
 
 
-def select_rows(inputs, rows, length=None):
+def select_rows(
+    inputs: Mapping,  # a batch of B examples
+    rows: torch.Tensor,  # [N], numbers of examples, also more than once
+    length: int | None = None,  # tokens to keep; None: all
+) -> dict:  # a batch of N examples; what is no tensor with one row an example stays
     "Rows `rows` of every tensor with one row an example, cut to `length` tokens where it has a token axis."
     size, tokens = token_tensor(inputs).shape[:2]
 
@@ -152,16 +166,10 @@ def select_rows(inputs, rows, length=None):
     return {name: take(value) for name, value in inputs.items()}
 
 # %% ../nbs/api/10_path.ipynb #7d651072
-_FORWARD = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
-
-
-_GOLD = (
-    "labels",
-    "label",
-    "start_positions",
-    "end_positions",
-    "inputs_embeds",
-)  # never passed on
+# what a model takes whose signature does not say it
+_USUAL_ARGUMENTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
+# what is never passed on
+_LABELS = ("labels", "label", "start_positions", "end_positions")
 
 
 def _arguments(model, inputs):
@@ -171,32 +179,32 @@ def _arguments(model, inputs):
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         parameters = ()
-    names = [
-        p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = [p.name for p in parameters if p.kind in named]
     if not names and any(p.kind == p.VAR_KEYWORD for p in parameters):
-        names = _FORWARD
-    return {n: inputs[n] for n in names if inputs.get(n) is not None and n not in _GOLD}
+        names = _USUAL_ARGUMENTS
+    never = (*_LABELS, "inputs_embeds")
+    accepted = [name for name in names if name not in never]
+    return {name: inputs[name] for name in accepted if inputs.get(name) is not None}
 
 
 def embed(
     model: nn.Module | Callable,  # a Hugging Face model, or a function of embeddings
     # its inputs, with `input_ids` [B,T] (or `inputs_embeds` [B,T,D], returned as they
     # are)
-    inputs: Mapping,
+    inputs: Mapping | torch.Tensor,
 ) -> torch.Tensor:  # word embeddings [B,T,D], with the graph to the embedding weights
     "The word embeddings x = E[ids] that IG attributes to."
     inputs = _as_inputs(inputs)
-    return (
-        inputs["inputs_embeds"]
-        if inputs.get("input_ids") is None
-        else embedding_layer(model)(inputs["input_ids"])
-    )
+    if inputs.get("input_ids") is None:
+        return inputs["inputs_embeds"]
+    return embedding_layer(model)(inputs["input_ids"])
 
 # %% ../nbs/api/10_path.ipynb #7661ad65
 def forward_from_embeddings(
     model: nn.Module | Callable,  # a Hugging Face model, or a function of embeddings
-    inputs: Mapping,  # the batch of B examples that the embeddings belong to
+    # the batch of B examples that the embeddings belong to
+    inputs: Mapping | torch.Tensor,
     embeddings: torch.Tensor,  # [B*m,T,D]: m blocks of the B examples
     hidden_states: bool = False,  # ask a Hugging Face model for every layer's output too
 ) -> object:  # the model's outputs for B*m rows, as it returns them
@@ -213,16 +221,19 @@ def forward_from_embeddings(
     arguments = _arguments(model, inputs)
     if hidden_states and hasattr(model, "config"):
         arguments["output_hidden_states"] = True
-    if inputs.get("input_ids") is None:
-        return (
-            model(inputs_embeds=embeddings, **arguments)
-            if hasattr(model, "get_input_embeddings")
-            else model(embeddings, **arguments)
-        )
-    calls = []
+    if inputs.get("input_ids") is not None:
+        return _with_embeddings_replaced(model, arguments, embeddings)
+    if hasattr(model, "get_input_embeddings"):
+        return model(inputs_embeds=embeddings, **arguments)
+    return model(embeddings, **arguments)
+
+
+def _with_embeddings_replaced(model, arguments, embeddings):
+    "model(**arguments), with `embeddings` in the place of those that it looks up."
+    shapes = []
 
     def replace(layer, args, output):
-        calls.append(tuple(output.shape))
+        shapes.append(tuple(output.shape))
         return embeddings.to(output.dtype)
 
     handle = embedding_layer(model).register_forward_hook(replace)
@@ -230,9 +241,9 @@ def forward_from_embeddings(
         outputs = model(**arguments)
     finally:
         handle.remove()
-    if calls != [tuple(embeddings.shape)]:
+    if shapes != [tuple(embeddings.shape)]:
         raise ValueError(
-            f"{type(model).__name__} looked up word embeddings of shapes {calls} where embeddings of shape "
+            f"{type(model).__name__} looked up word embeddings of shapes {shapes} where embeddings of shape "
             f"{tuple(embeddings.shape)} were given: IG needs an encoder that embeds its input once"
         )
     return outputs
@@ -253,6 +264,17 @@ def _token_baseline(model, name):
     return token
 
 
+def _broadcast(baseline, x):
+    "A tensor of baseline embeddings in the shape of the embeddings x."
+    try:
+        return baseline.to(x).expand_as(x)
+    except RuntimeError:
+        raise ValueError(
+            f"baseline has shape {tuple(baseline.shape)}, "
+            f"which does not broadcast to the embeddings' {tuple(x.shape)}"
+        ) from None
+
+
 def baseline_embeddings(
     model: nn.Module | Callable,  # the model that x was embedded by
     inputs: Mapping,  # its inputs
@@ -262,19 +284,15 @@ def baseline_embeddings(
 ) -> torch.Tensor:  # x' [B,T,D]
     "The baseline x', where the path begins."
     if isinstance(baseline, torch.Tensor):
-        try:
-            return baseline.to(x).expand_as(x)
-        except RuntimeError:
-            raise ValueError(
-                f"baseline has shape {tuple(baseline.shape)}, which does not broadcast to the embeddings' {tuple(x.shape)}"
-            ) from None
+        return _broadcast(baseline, x)
     if isinstance(baseline, str) and baseline == "zero":
         return torch.zeros_like(x)
     if isinstance(baseline, str) and baseline in BASELINES:
         baseline = _token_baseline(model, baseline)
     if isinstance(baseline, bool) or not hasattr(baseline, "__index__"):
         raise ValueError(
-            f"unknown baseline {baseline!r}: choose from {', '.join(BASELINES)}, a token id, or a tensor of embeddings"
+            f"unknown baseline {baseline!r}: choose from {', '.join(BASELINES)}, "
+            "a token id, or a tensor of embeddings"
         )
     layer = embedding_layer(model)
     token = operator.index(baseline)
@@ -285,6 +303,9 @@ def baseline_embeddings(
     return layer(torch.tensor([[token]], device=x.device)).to(x.dtype).expand_as(x)
 
 # %% ../nbs/api/10_path.ipynb #0d31f243
+TOKENS = ("content", "attended", "all", "question")
+
+
 def content_mask(
     # inputs with `attention_mask` [B,T] and, for "content", `special_tokens_mask` [B,T]
     inputs: Mapping,
@@ -295,33 +316,33 @@ def content_mask(
     special_tokens_mask: torch.Tensor | None = None,
 ) -> torch.Tensor:  # bool [B,T], True where a token counts
     "The tokens that statistics run over."
-    choices = ("content", "attended", "all", "question")
-    if tokens not in choices:
-        raise ValueError(f"unknown tokens {tokens!r}: choose from {', '.join(choices)}")
+    if tokens not in TOKENS:
+        raise ValueError(f"unknown tokens {tokens!r}: choose from {', '.join(TOKENS)}")
     inputs = _as_inputs(inputs)
     ids = token_tensor(inputs)
     mask = torch.ones(ids.shape[:2], dtype=torch.bool, device=ids.device)
     if tokens == "all":
         return mask
-    if (attention := inputs.get("attention_mask")) is not None:
-        mask = mask & attention.bool()
+    if inputs.get("attention_mask") is not None:
+        mask = mask & inputs["attention_mask"].bool()
     if tokens == "attended":
         return mask
-    special = (
-        inputs.get("special_tokens_mask")
-        if special_tokens_mask is None
-        else special_tokens_mask
-    )
+    special = special_tokens_mask
+    if special is None:
+        special = inputs.get("special_tokens_mask")
     if special is None:
         raise ValueError(
-            f'tokens="{tokens}" needs special_tokens_mask: tokenise with return_special_tokens_mask=True, or ask for tokens="attended"'
+            f'tokens="{tokens}" needs special_tokens_mask: tokenise with '
+            'return_special_tokens_mask=True, or ask for tokens="attended"'
         )
     mask = mask & ~special.to(mask.device).bool()
     if tokens == "content":
         return mask
-    if (question := inputs.get("question_mask")) is None:
+    question = inputs.get("question_mask")
+    if question is None:
         raise ValueError(
-            'tokens="question" needs question_mask, as vbig.qa.tokenize_qa makes it; pairs of sentences have none'
+            'tokens="question" needs question_mask, as vbig.qa.tokenize_qa makes it; '
+            "pairs of sentences have none"
         )
     return mask & question.to(mask.device).bool()
 
@@ -331,11 +352,11 @@ def deterministic(
     model: nn.Module | Callable,  # a module (left as it is when it is a plain function)
 ):
     "Evaluation mode (no dropout) for every submodule inside the context; each one's own mode afterwards."
-    modes = (
-        [(m, m.training) for m in model.modules()] if isinstance(model, nn.Module) else []
-    )
-    if modes:
-        model.eval()
+    if not isinstance(model, nn.Module):
+        yield model
+        return
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
     try:
         yield model
     finally:
@@ -344,20 +365,19 @@ def deterministic(
 
 
 @contextlib.contextmanager
-def frozen_parameters(model):
+def frozen_parameters(
+    model: nn.Module | Callable,  # a module (a plain function has no parameters)
+):
     "No gradients for parameters inside the context: only the embeddings' are wanted."
-    parameters = (
-        [p for p in model.parameters() if p.requires_grad]
-        if isinstance(model, nn.Module)
-        else []
-    )
-    for p in parameters:
-        p.requires_grad_(False)
+    parameters = model.parameters() if isinstance(model, nn.Module) else ()
+    trained = [p for p in parameters if p.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for p in parameters:
-            p.requires_grad_(True)
+        for parameter in trained:
+            parameter.requires_grad_(True)
 
 
 @contextlib.contextmanager
@@ -365,9 +385,8 @@ def double_backward(
     model: nn.Module | Callable,  # the model that runs inside the context
 ):
     "Attention that can be differentiated twice: SDPA by its math backend; an error for fused attention that cannot."
-    attention = getattr(
-        getattr(unwrap_compiled(model), "config", None), "_attn_implementation", None
-    )
+    config = getattr(unwrap_compiled(model), "config", None)
+    attention = getattr(config, "_attn_implementation", None)
     if attention not in (None, "eager", "sdpa"):
         raise ValueError(
             f"attn_implementation={attention!r} cannot be differentiated twice: "
@@ -377,63 +396,104 @@ def double_backward(
         yield
 
 # %% ../nbs/api/10_path.ipynb #62a69037
-def class_logits(outputs):
+def class_logits(
+    outputs: object,  # what a model returns: an object, dict or tuple with logits, or these
+) -> torch.Tensor:  # [rows, C]; ValueError where there are none
     "The class scores [rows, C] among a model's outputs."
     if isinstance(outputs, tuple) and not hasattr(outputs, "logits"):
         outputs = outputs[0]
-    logits = (
-        outputs if isinstance(outputs, torch.Tensor) else getattr(outputs, "logits", None)
-    )
-    if logits is None and isinstance(outputs, Mapping):
+    logits = getattr(outputs, "logits", None)
+    if isinstance(outputs, torch.Tensor):
+        logits = outputs
+    elif logits is None and isinstance(outputs, Mapping):
         logits = outputs.get("logits")
+    advice = "pass a function of the outputs as target"
     if not isinstance(logits, torch.Tensor):
-        raise ValueError(
-            f"{type(outputs).__name__} has no logits: pass a function of the outputs as target"
-        )
+        raise ValueError(f"{type(outputs).__name__} has no logits: {advice}")
     if logits.ndim == 1:
         logits = logits[:, None]
     if logits.ndim != 2:
-        raise ValueError(
-            f"logits have shape {tuple(logits.shape)}, not [B, classes]: pass a function of the outputs as target"
-        )
+        shape = tuple(logits.shape)
+        raise ValueError(f"logits have shape {shape}, not [B, classes]: {advice}")
     return logits
+
+# %% ../nbs/api/10_path.ipynb #f557b557
+def _named_target(target, inputs, logits):
+    "The classes that 'predicted' or 'label' mean."
+    if target == "predicted":
+        return logits.argmax(-1)
+    if target != "label":
+        raise ValueError(
+            f"unknown target {target!r}: choose from 'label', 'predicted', a class, "
+            "a tensor of classes, or a function of the outputs"
+        )
+    labels = inputs.get("labels", inputs.get("label"))
+    if labels is None:
+        raise ValueError(
+            "target='label' needs labels in inputs: pass them, or target='predicted'"
+        )
+    return labels
 
 
 def _target_index(target, inputs, outputs):
-    "The class [B] that `target` means, or None where it is a function."
-    if callable(target):
-        return None
-    logits = class_logits(outputs)
+    "The class [B] that `target` means."
     size = len(token_tensor(inputs))
-    classes = logits.shape[-1]
+    logits = class_logits(outputs)
     if isinstance(target, str):
-        if target == "predicted":
-            return logits[:size].argmax(-1)
-        if target != "label":
-            raise ValueError(
-                f"unknown target {target!r}: choose from 'label', 'predicted', a class, a tensor of classes, or a function of the outputs"
-            )
-        target = inputs.get("labels", inputs.get("label"))
-        if target is None:
-            raise ValueError(
-                "target='label' needs labels in inputs: pass them, or target='predicted'"
-            )
+        target = _named_target(target, inputs, logits[:size])
     index = torch.as_tensor(target)
     if index.is_floating_point() or index.is_complex() or index.dtype == torch.bool:
         raise TypeError(f"target classes are whole numbers, not {index.dtype}")
     if index.ndim > 1 or (index.ndim == 1 and len(index) not in (1, size)):
         raise ValueError(
-            f"target has shape {tuple(index.shape)}: expected one class, or one for each of {size} examples"
+            f"target has shape {tuple(index.shape)}: expected one class, "
+            f"or one for each of {size} examples"
         )
     index = index.to(logits.device).long().expand(size)
+    classes = logits.shape[-1]
     bad = ((index < 0) | (index >= classes)).nonzero().flatten().tolist()
     if bad:
         raise ValueError(
-            f"target {index[bad[0]].item()} of example {bad[0]} is out of range: the model has classes 0 to {classes - 1}"
+            f"target {index[bad[0]].item()} of example {bad[0]} is out of range: "
+            f"the model has classes 0 to {classes - 1}"
         )
     return index
 
 # %% ../nbs/api/10_path.ipynb #d74f0246
+def _class_target(index, size):
+    "The function (outputs, rows) -> the logit of each row's class."
+
+    def select(outputs, rows=None):
+        logits = class_logits(outputs)
+        if rows is None:
+            rows = torch.arange(size).repeat(len(logits) // size)
+        classes = index[rows.to(index.device)]
+        return logits.gather(1, classes[:, None])[:, 0]
+
+    return select
+
+
+def _function_target(function, inputs, size):
+    "The function (outputs, rows) -> what `function` makes of them, given the inputs too where it wants them."
+    by_position = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    )
+    parameters = inspect.signature(function).parameters.values()
+    required = [p for p in parameters if p.default is p.empty and p.kind in by_position]
+    wants_inputs = len(required) > 1
+
+    def select(outputs, rows=None):
+        if not wants_inputs:
+            return function(outputs)
+        if rows is None:
+            first = outputs if isinstance(outputs, torch.Tensor) else outputs[0]
+            rows = torch.arange(size).repeat(len(first) // size)
+        return function(outputs, select_rows(inputs, rows))
+
+    return select
+
+
 def resolve_target(
     # "label", "predicted", a class, classes [B], or a function of (outputs) or (outputs,
     # inputs) -> [rows]
@@ -443,211 +503,318 @@ def resolve_target(
     # classes)
     outputs: object,
     # function (outputs, rows=None) -> one scalar a row [rows]; rows: the example of each
-    # row, default m blocks of B
+    # row, default m blocks of B. Its `index` is the class of each example [B], None where
+    # target is a function.
 ) -> Callable:
     "The scalar f that is attributed: one number for each example."
     inputs = _as_inputs(inputs)
-    index = _target_index(target, inputs, outputs)
     size = len(token_tensor(inputs))
-    wants_inputs = (
-        index is None
-        and len(
-            [
-                p
-                for p in inspect.signature(target).parameters.values()
-                if p.default is p.empty
-                and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-            ]
-        )
-        > 1
-    )
-
-    def select(outputs, rows=None):
-        if index is not None:
-            logits = class_logits(outputs)
-            at = (
-                index.repeat(len(logits) // size)
-                if rows is None
-                else index[rows.to(index.device)]
-            )
-            return logits.gather(1, at[:, None])[:, 0]
-        if not wants_inputs:
-            return target(outputs)
-        if rows is None:
-            count = len(outputs if isinstance(outputs, torch.Tensor) else outputs[0])
-            rows = torch.arange(size).repeat(count // size)
-        return target(outputs, select_rows(inputs, rows))
-
+    if callable(target):
+        index = None
+        select = _function_target(target, inputs, size)
+    else:
+        index = _target_index(target, inputs, outputs)
+        select = _class_target(index, size)
     select.index = index
     return select
 
 # %% ../nbs/api/10_path.ipynb #6cccb327
-_TOKENS = 4096  # tokens (rows x length) in one pass on a CPU
+PASS_TOKENS = 4096  # tokens (rows x length) in one pass on a CPU
+TRAINING_PASS_TOKENS = 1024  # the same where a penalty is trained
 
 
-def token_budget(model, width, device):
-    "Tokens in one pass: from an accelerator's free memory (activations as in Korthikanti et al. 2022, table 2), a fixed number on a CPU."
+def token_budget(
+    model: nn.Module | Callable,  # the model that is to run
+    width: int,  # tokens of the longest example
+    device: torch.device,  # where it runs
+    training: bool = False,  # whether a penalty is trained
+) -> int:  # rows x length
+    """Tokens in one pass: a fixed number on a CPU, from the free memory of an accelerator.
+
+    Activations as in Korthikanti et al. 2022, table 2.
+    """
+    if training and device.type == "cpu":
+        return TRAINING_PASS_TOKENS
     config = getattr(unwrap_compiled(model), "config", None)
     if device.type != "cuda" or config is None:
-        return _TOKENS
-    layers, hidden, heads = (
-        getattr(config, n, None) or d
-        for n, d in (
-            ("num_hidden_layers", 12),
-            ("hidden_size", 1024),
-            ("num_attention_heads", 16),
-        )
-    )
-    return max(
-        _TOKENS,
-        int(
-            torch.cuda.mem_get_info(device)[0]
-            / 4
-            / (2 * layers * (34 * hidden + 5 * heads * width))
-        ),
-    )
+        return PASS_TOKENS
+    layers = getattr(config, "num_hidden_layers", None) or 12
+    hidden = getattr(config, "hidden_size", None) or 1024
+    heads = getattr(config, "num_attention_heads", None) or 16
+    # bytes of activations that a token needs in float32, twice the paper's 16 bits
+    bytes_a_token = 2 * layers * (34 * hidden + 5 * heads * width)
+    free_bytes = torch.cuda.mem_get_info(device)[0]
+    return max(PASS_TOKENS, int(free_bytes / 4 / bytes_a_token))
 
 
-def check_finite(values, rows, alphas):
+def select_tokens(
+    values: torch.Tensor,  # [B,T,...]
+    rows: torch.Tensor,  # [N], numbers of examples, also more than once
+    width: int,  # tokens to keep
+) -> torch.Tensor:  # [N,width,...]
+    """values[rows, :width], with a gradient that is the same every time.
+
+    That of indexing adds up in any order when there are several threads.
+    """
+    return values[:, :width].index_select(0, rows.to(values.device))
+
+
+def _lengths(inputs, x):
+    "Tokens up to the last attended one [B]; all of them where there is no mask to tell."
+    size, width = x.shape[:2]
+    attention = inputs.get("attention_mask")
+    if attention is None or attention.ndim != 2 or inputs.get("input_ids") is None:
+        return torch.full((size,), width)
+    positions = torch.arange(1, width + 1, device=attention.device)
+    return (attention.bool() * positions).amax(1).clamp(min=1).cpu()
+
+# %% ../nbs/api/10_path.ipynb #5bf8a0ca
+def check_finite(
+    values: torch.Tensor,  # [N], one number a point
+    rows: torch.Tensor,  # [N], the example of each
+    alphas: torch.Tensor,  # [N], its node
+) -> torch.Tensor:  # `values`; ValueError where one is not finite
     "`values`, or an error that names the example and the node where they are not finite."
     bad = (~torch.isfinite(values)).nonzero().flatten().tolist()
     if not bad:
         return values
+    first = bad[0]
     raise ValueError(
-        f"the model gives {values[bad[0]].item()} for example {int(rows[bad[0]])} at alpha={float(alphas[bad[0]]):.3g} "
-        "of the path (0: baseline, 1: input): its weights or its input are not usable"
+        f"the model gives {values[first].item()} for example {int(rows[first])} "
+        f"at alpha={float(alphas[first]):.3g} of the path (0: baseline, 1: input): "
+        "its weights or its input are not usable"
     )
 
 # %% ../nbs/api/10_path.ipynb #dfee822c
-def select_tokens(values, rows, width):
-    "values[rows, :width], with a gradient that is the same every time: that of indexing adds up in any order when there are several threads."
-    return values[:, :width].index_select(0, rows.to(values.device))
+@dataclass
+class Pass:
+    "One forward pass: N points of paths (2N with a displacement, one side after the other), W tokens each."
+
+    # [N], which of the points that were asked for these are
+    which: torch.Tensor
+    rows: torch.Tensor  # [N] or [2N], the example of each point
+    alphas: torch.Tensor  # [N], its node
+    points: torch.Tensor  # [N,W,D] or [2N,W,D], the embeddings
+    outputs: object  # the model's outputs for them
 
 
 class EmbeddingPath:
-    "The straight path from baseline to input of each of B examples."
+    "The straight path from baseline to input of each of B examples, of T tokens."
 
     def __init__(
         self,
-        model,
-        inputs,
-        target,
-        baseline="zero",
-        internal_batch_size=None,
-        create_graph=False,
+        model: nn.Module | Callable,  # a Hugging Face model, or a function of embeddings
+        inputs: Mapping | torch.Tensor,  # its inputs, or embeddings [B,T,D]
+        target: str | int | torch.Tensor | Callable,  # see `resolve_target`
+        baseline: str | int | torch.Tensor = "zero",  # see `baseline_embeddings`
+        # points in one pass; None: as many as fit `token_budget`
+        internal_batch_size: int | None = None,
+        *,
+        create_graph: bool = False,  # keep the graph from slopes to every parameter
+        training: bool = False,  # for a penalty
     ):
+        if internal_batch_size is not None:
+            check_count(internal_batch_size, name="internal_batch_size")
         self.model = model
         self.inputs = _as_inputs(inputs)
-        self.graph = create_graph
-        self.limit = (
-            internal_batch_size
-            if internal_batch_size is None
-            else check_count(internal_batch_size, name="internal_batch_size")
-        )
+        self.baseline = baseline
+        self.limit = internal_batch_size
+        self.create_graph = create_graph
+        self.training = training
         with torch.set_grad_enabled(create_graph):
             x = embed(model, self.inputs)
-            self.given = x.dtype
-            self.dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
-            self.start = baseline_embeddings(model, self.inputs, x, baseline).to(
-                self.dtype
-            )
-            self.step = x.to(self.dtype) - self.start
-        (self.size, self.width) = x.shape[:2]
+            self.start, self.step = self._ends(x)  # x' and x - x', [B,T,D]
+        self.model_dtype = x.dtype  # of what the model is given
+        self.dtype = self.step.dtype  # float32 or float64, of what is added up
         self.device = x.device
-        self.every = torch.arange(len(x))
-        self.lengths, self.budget = (
-            _lengths(self.inputs, x),
-            token_budget(model, self.width, x.device),
-        )
-        self.logits = None if callable(target) else self._at_input()
-        self.target = resolve_target(target, self.inputs, self.logits)
-        ones = torch.ones(self.size)
-        self.value = (
-            path_values(self, self.every, ones)
-            if self.logits is None
-            else check_finite(self.target(self.logits), self.every, ones)
-        ).to("cpu", self.dtype)
+        self.size, self.width = x.shape[:2]
+        self.every = torch.arange(self.size)  # all examples
+        self.lengths = _lengths(self.inputs, x)
+        self.budget = token_budget(model, self.width, x.device, training)
+        self.logits = None  # class scores at the input [B,C], once they were needed
+        self.target = self._resolve(target)
+
+    def _ends(self, x):
+        "Where the paths start, x' [B,T,D], and the step x - x', in float32 or float64."
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        start = baseline_embeddings(self.model, self.inputs, x, self.baseline).to(dtype)
+        return start, x.to(dtype) - start
+
+    def ends(self) -> tuple[torch.Tensor, torch.Tensor]:  # x' and x - x', [B,T,D]
+        "Start and step of the paths once more, with the graph to the embedding weights."
+        with torch.enable_grad():
+            return self._ends(embed(self.model, self.inputs))
+
+    def _resolve(self, target):
+        "The function that is attributed; `logits` are kept where it needs the model's answer."
+        if callable(target):
+            return resolve_target(target, self.inputs, None)
+        config = getattr(unwrap_compiled(self.model), "config", None)
+        classes = getattr(config, "num_labels", None)
+        predicted = isinstance(target, str) and target == "predicted"
+        if self.training and classes and not predicted:
+            only_shape = torch.empty(self.size, classes, device=self.device)
+            return resolve_target(target, self.inputs, only_shape)
+        self.logits = self._input_logits()
+        return resolve_target(target, self.inputs, self.logits)
 
     @torch.no_grad()
-    def _at_input(self):
-        pieces = [
-            (at, class_logits(outputs))
-            for at, _, outputs in self.passes(self.every, torch.ones(self.size))
-        ]
-        return torch.cat([p for _, p in pieces])[
-            torch.cat([at for at, _ in pieces]).argsort().to(self.device)
-        ]
+    def _input_logits(self):
+        "Class scores at the input [B,C]."
+        passes = list(self.passes(self.every, torch.ones(self.size)))
+        logits = [class_logits(one.outputs) for one in passes]
+        return in_order(logits, [one.which for one in passes])
 
-    def passes(self, rows, alphas, hidden_states=False):
-        "Outputs at nodes `alphas` [N] of examples `rows` [N], like lengths together: (which of the N, nodes, outputs) of each pass."
+    def _cut(self, rows, copies):
+        "Which of the points go through the model together: examples of like length, as many as fit `copies` times."
         order = torch.argsort(self.lengths[rows], stable=True)
         lengths = self.lengths[rows][order]
         while len(order):
-            fits = torch.arange(1, len(order) + 1) * lengths <= self.budget
-            count = self.limit or max(1, int(fits.sum()))
-            at = order[:count]
-            width = int(lengths[:count][-1])
+            fits = copies * torch.arange(1, len(order) + 1) * lengths <= self.budget
+            count = int(fits.sum()) if self.limit is None else self.limit // copies
+            count = max(1, count)
+            yield order[:count]
             order = order[count:]
             lengths = lengths[count:]
-            here = rows[at].to(self.device)
-            share = alphas[at].to(self.device, self.dtype)[:, None, None]
-            nodes = select_tokens(self.start, here, width) + share * select_tokens(
-                self.step, here, width
-            )
-            if torch.is_grad_enabled() and not nodes.requires_grad:
-                nodes.requires_grad_()
-            yield (
-                at,
-                nodes,
-                forward_from_embeddings(
-                    self.model,
-                    select_rows(self.inputs, here, width),
-                    nodes.to(self.given),
-                    hidden_states,
-                ),
-            )
 
-# %% ../nbs/api/10_path.ipynb #f23e7ade
-def _lengths(inputs, x):
-    "Tokens up to the last attended one [B]; all of them where there is no mask to tell."
-    attention = inputs.get("attention_mask")
-    if attention is None or attention.ndim != 2 or inputs.get("input_ids") is None:
-        return torch.full((len(x),), x.shape[1])
-    return (
-        (attention.bool() * torch.arange(1, x.shape[1] + 1, device=attention.device))
-        .amax(1)
-        .clamp(min=1)
-        .cpu()
-    )
+    def passes(
+        self,
+        rows: torch.Tensor,  # [N], the example of each point
+        alphas: torch.Tensor,  # [N], its node: 0 is the baseline, 1 the input
+        *,
+        # [B,T], added to alpha at each token, and subtracted: both neighbours of a point
+        # go through the model in one pass
+        displacement: torch.Tensor | None = None,
+        hidden_states: bool = False,  # ask for every layer's output too
+    ) -> Iterator[Pass]:
+        "Outputs at points of the paths, a pass at a time; with a graph to `points` where gradients are enabled."
+        for which in self._cut(rows, 1 if displacement is None else 2):
+            examples = rows[which]
+            width = int(self.lengths[examples].max())
+            alpha = alphas[which].to(self.device, self.dtype)[:, None]
+            if displacement is not None:
+                shift = select_tokens(displacement, examples, width)
+                alpha = torch.cat([alpha + shift, alpha - shift])
+                examples = examples.repeat(2)
+            start = select_tokens(self.start, examples, width)
+            step = select_tokens(self.step, examples, width)
+            points = start + alpha[:, :, None] * step
+            if torch.is_grad_enabled() and not points.requires_grad:
+                points.requires_grad_()
+            outputs = forward_from_embeddings(
+                self.model,
+                select_rows(self.inputs, examples, width),
+                points.to(self.model_dtype),
+                hidden_states,
+            )
+            yield Pass(which, examples, alphas[which], points, outputs)
+
+    def checked(
+        self,
+        values: torch.Tensor,  # [N], one number a point
+        one: Pass,  # the pass that they belong to
+    ) -> torch.Tensor:
+        "`values`, finite unless a penalty is trained."
+        return values if self.training else check_finite(values, one.rows, one.alphas)
+
+    def with_leaves(self) -> EmbeddingPath:
+        "A copy that starts from leaves of the graphs to come, which keep the graph to every other parameter."
+        path = copy.copy(self)
+        path.create_graph = True
+        path.connected = self.ends()
+        path.start, path.step = (
+            end.detach().requires_grad_(end.requires_grad) for end in path.connected
+        )
+        return path
+
+    def leaf_gradients(
+        self,
+        # (tensor [B,T,D] with the graph to the embedding weights, its gradient)
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        "What the leaves of `with_leaves` have gathered, for `torch.autograd.backward`."
+        pairs = zip(self.connected, (self.start, self.step))
+        return [(end, leaf.grad) for end, leaf in pairs if leaf.grad is not None]
+
+
+def in_order(
+    values: Sequence[torch.Tensor],  # of each pass, [n,...]
+    which: Sequence[torch.Tensor],  # of each pass, its `which` [n]
+) -> torch.Tensor:  # [N,...]
+    "Values of several passes, in the order in which their points were asked for."
+    joined = torch.cat(values)
+    order = torch.cat(which).argsort()
+    return joined.index_select(0, order.to(joined.device))
+
+# %% ../nbs/api/10_path.ipynb #b018f5ee
+def _flat(rows, alphas):
+    "Rows [N] and nodes [N] of the points, from rows [R] and nodes [R] or [R,K]."
+    if alphas.ndim == 2:
+        rows = rows[:, None].expand_as(alphas)
+    return rows.flatten(), alphas.flatten()
 
 
 @torch.no_grad()
-def path_values(path, rows, alphas):
-    "f [N] at nodes `alphas` of examples `rows`: forward passes only."
-    found = torch.empty(len(rows), dtype=path.dtype)
-    for at, _, outputs in path.passes(rows, alphas):
-        found[at] = check_finite(path.target(outputs, rows[at]), rows[at], alphas[at]).to(
-            found
-        )
-    return found
+def path_values(
+    path: EmbeddingPath,
+    rows: torch.Tensor,  # [R], numbers of examples
+    alphas: torch.Tensor,  # [R], or [R,K]: K nodes for each of them
+) -> torch.Tensor:  # of the shape of `alphas`, float32 or float64
+    "f at nodes of the paths: forward passes only."
+    values = []
+    which = []
+    for one in path.passes(*_flat(rows, alphas)):
+        found = path.checked(path.target(one.outputs, one.rows), one)
+        values.append(found.to(path.dtype))
+        which.append(one.which)
+    return in_order(values, which).view(alphas.shape)
 
 
-def path_slopes(path, rows, alphas):
-    "The slope of f along the path, split over tokens [N,T]: gradient times step, summed over the embedding dimension."
-    order = []
+@torch.no_grad()
+def input_values(
+    path: EmbeddingPath,
+) -> torch.Tensor:  # [B], float32 or float64
+    "f at the inputs, f(x); without a forward pass where the path has their logits."
+    ones = torch.ones(path.size)
+    if path.logits is None:
+        return path_values(path, path.every, ones)
+    values = path.target(path.logits)
+    if not path.training:
+        check_finite(values, path.every, ones)
+    return values.to(path.dtype)
+
+
+def path_slopes(
+    path: EmbeddingPath,
+    rows: torch.Tensor,  # [R], numbers of examples
+    alphas: torch.Tensor,  # [R], or [R,K]: K nodes for each of them
+) -> torch.Tensor:  # [R,T] or [R,K,T]; with a graph where the path was made to keep one
+    "The slope of f along the path, split over tokens: gradient times step, summed over the embedding dimension."
     slopes = []
-    with (
-        torch.enable_grad(),
-        double_backward(path.model) if path.graph else contextlib.nullcontext(),
-    ):
-        for at, nodes, outputs in path.passes(rows, alphas):
+    which = []
+    twice = contextlib.nullcontext()
+    if path.create_graph:
+        twice = double_backward(path.model)
+    with torch.enable_grad(), twice:
+        for one in path.passes(*_flat(rows, alphas)):
+            total = path.target(one.outputs, one.rows).sum()
             (gradient,) = torch.autograd.grad(
-                path.target(outputs, rows[at]).sum(), nodes, create_graph=path.graph
+                total, one.points, create_graph=path.create_graph
             )
-            slope = (
-                gradient * path.step[rows[at].to(path.device), : nodes.shape[1]]
-            ).sum(-1)
-            check_finite(slope.detach().sum(-1), rows[at], alphas[at])
-            order.append(at)
-            slopes.append(nn.functional.pad(slope, (0, path.width - slope.shape[1])))
-    return torch.cat(slopes)[torch.cat(order).argsort().to(path.device)]
+            width = one.points.shape[1]
+            slope = (gradient * select_tokens(path.step, one.rows, width)).sum(-1)
+            path.checked(slope.detach().sum(-1), one)
+            slopes.append(nn.functional.pad(slope, (0, path.width - width)))
+            which.append(one.which)
+    return in_order(slopes, which).view(*alphas.shape, path.width)
+
+
+def path_scores(
+    path: EmbeddingPath,
+    rows: torch.Tensor,  # [R], numbers of examples
+    alphas: torch.Tensor,  # [R,K], nodes of a rule
+    weights: torch.Tensor,  # [R,K], their weights
+) -> torch.Tensor:  # [R,T]; with a graph where the path was made to keep one
+    "Attributions by a quadrature rule: slopes, weighted and summed over nodes."
+    slopes = path_slopes(path, rows, alphas)
+    # no matrix product: autocast would round it
+    return (weights.to(slopes)[:, :, None] * slopes).sum(1)
