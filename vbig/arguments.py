@@ -5,6 +5,7 @@
 # %% ../nbs/api/22_arguments.ipynb #36718a98
 from __future__ import annotations
 
+import argparse
 import math
 import os
 from dataclasses import dataclass, field
@@ -17,10 +18,38 @@ from .path import BASELINES, RULES
 from .regularizers import REGULARIZERS
 
 # %% auto #0
-__all__ = ['IG_CHOICES', 'PRESETS', 'IGTrainingArguments', 'preset']
+__all__ = ['FIXED_RULES', 'IG_CHOICES', 'PRESETS', 'ig_mode_help', 'refresh_help', 'IGTrainingArguments', 'check_arguments',
+           'preset']
+
+# %% ../nbs/api/22_arguments.ipynb #ee00a19b
+FIXED_RULES = tuple(rule for rule in RULES if rule != "adaptive")
+
+IG_CHOICES = {
+    "ig_estimator": ("full", "sampled", "embedding"),
+    "ig_rule": FIXED_RULES,
+    "ig_baseline": BASELINES,
+    "ig_target": ("label", "predicted"),
+    "ig_tokens": ("content", "attended", "all", "question"),
+}
+
+
+def ig_mode_help() -> str:
+    "The help text of `ig_mode`, with the regularizers that are registered now."
+    names = ", ".join(["none", *REGULARIZERS])
+    return f"Penalty: {names} (more are registered with @regularizer)."
+
+
+def refresh_help(
+    parser: argparse.ArgumentParser,  # made from `IGTrainingArguments`
+) -> None:
+    "Let a parser's help list the regularizers that are registered now."
+    for action in parser._actions:
+        if action.dest == "ig_mode":
+            action.help = ig_mode_help()
 
 # %% ../nbs/api/22_arguments.ipynb #2b882e87
-def _flag(default, text):
+def _argument(default, text):
+    "A field with a default and a help text."
     return field(default=default, metadata={"help": text})
 
 
@@ -30,108 +59,104 @@ class IGTrainingArguments(TrainingArguments):
 
     Defaults that differ from `TrainingArguments`:
     - `logging_steps` is 50 instead of 500, so that a short run has a learning curve.
-    - Under a launcher on a machine without accelerator `use_cpu` is True (else every process would train alone, over the other's files).
-    - With `early_stopping_patience`, `load_best_model_at_end` and `restore_callback_states_from_checkpoint` are True (a resumed
-      run remembers how long it has waited), and `eval_strategy` and `save_strategy` are "epoch" unless `eval_strategy` is given."""
+    - Under a launcher on a machine without accelerator `use_cpu` is True (else every
+      process would train alone, over the other's files).
+    - With `early_stopping_patience`, `load_best_model_at_end` and
+      `restore_callback_states_from_checkpoint` are True (a resumed run remembers how long
+      it has waited), and `eval_strategy` and `save_strategy` are "epoch" unless
+      `eval_strategy` is given."""
 
-    logging_steps: float = _flag(
+    logging_steps: float = _argument(
         50, "Log every so many steps (below 1: this fraction of the run)."
     )
-    ig_mode: str = _flag(
-        "none",
-        "Penalty: none, variance, stopwords, both, normalized_variance, artifact_mass, negative_entropy, "
-        "hypothesis_share or a name registered with @regularizer.",
-    )
-    lambda_reg: float = _flag(
+    ig_mode: str = _argument("none", ig_mode_help())
+    lambda_reg: float = _argument(
         0.1,
-        "Weight of the penalty beside the cross-entropy, and the most it can add to the loss.",
+        "Weight of the penalty beside the cross-entropy, and the most it can add to the "
+        "loss.",
     )
-    alpha_scale: float = _flag(
+    alpha_scale: float = _argument(
         1.0,
-        "Scale inside tanh: the penalty levels off where the statistic exceeds 1/alpha_scale.",
+        "Scale inside tanh: the penalty levels off where the statistic exceeds "
+        "1/alpha_scale.",
     )
-    ig_estimator: str = _flag(
+    ig_estimator: str = _argument(
         "sampled",
-        "How the penalty's gradient is computed: full (exact to quadrature), sampled (unbiased and cheap), "
-        "embedding (what the published code computed).",
+        "How the penalty's gradient is computed: full (exact to quadrature), sampled "
+        "(unbiased and cheap), embedding (what the published code computed).",
     )
-    ig_fraction: float = _flag(
+    ig_fraction: float = _argument(
         0.25, "sampled: fraction of each batch that is regularised, above 0 and up to 1."
     )
-    ig_attribution_nodes: int = _flag(
+    ig_attribution_nodes: int = _argument(
         4,
-        "sampled: path nodes an example from which its attribution is estimated, without a graph.",
+        "sampled: path nodes an example from which its attribution is estimated, without "
+        "a graph.",
     )
-    ig_gradient_nodes: int = _flag(
+    ig_gradient_nodes: int = _argument(
         1, "sampled: path nodes an example at which the gradient is taken, on average."
     )
-    ig_every: int = _flag(
+    ig_every: int = _argument(
         1,
-        "Regularise every so many steps: with so many times the weight, or, with momentum, holding the mean in between.",
+        "Regularise every so many steps: with so many times the weight, or, with "
+        "momentum, holding the mean in between.",
     )
-    ig_momentum: float | None = _flag(
+    ig_momentum: float | None = _argument(
         None,
-        "Momentum of the running mean of the penalty's gradient over steps, 0 to below 1; 0: none (default: 0.9 for sampled, else 0).",
+        "Momentum of the running mean of the penalty's gradient over steps, 0 to below "
+        "1; 0: none (default: 0.9 for sampled, else 0).",
     )
-    ig_steps: int = _flag(20, "Path nodes of Integrated Gradients.")
-    ig_rule: str = _flag(
-        "riemann_middle",
-        f"Quadrature rule: {', '.join(m for m in RULES if m != 'adaptive')}.",
+    ig_steps: int = _argument(20, "Path nodes of Integrated Gradients.")
+    ig_rule: str = _argument(
+        "riemann_middle", f"Quadrature rule: {', '.join(FIXED_RULES)}."
     )
-    ig_baseline: str = _flag("zero", f"Where the path begins: {', '.join(BASELINES)}.")
-    ig_target: str = _flag(
+    ig_baseline: str = _argument(
+        "zero", f"Where the path begins: {', '.join(BASELINES)}."
+    )
+    ig_target: str = _argument(
         "label", "Which class's logit is attributed: label, predicted."
     )
-    ig_tokens: str = _flag(
+    ig_tokens: str = _argument(
         "content",
-        "Tokens that the statistic runs over: content (no padding, no special tokens), attended (no padding), "
-        "all (as in the paper); for questions also question (its content tokens).",
+        "Tokens that the statistic runs over: content (no padding, no special tokens), "
+        "attended (no padding), all (as in the paper); for questions also question (its "
+        "content tokens).",
     )
-    ig_stopwords: str = _flag(
+    ig_stopwords: str = _argument(
         "nltk",
         "stopwords, both: the stop words: nltk, sklearn, or a file with a word a line.",
     )
-    ig_stopword_weight: float = _flag(
+    ig_stopword_weight: float = _argument(
         0.1, "both: weight of the stop-word mass beside the variance."
     )
-    ig_batch_size: int | None = _flag(
+    ig_batch_size: int | None = _argument(
         None, "Rows in one pass of the penalty (default: chosen to fit)."
     )
-    early_stopping_patience: int | None = _flag(
+    early_stopping_patience: int | None = _argument(
         None,
         "Stop after so many evaluations without improvement of metric_for_best_model.",
     )
-    early_stopping_threshold: float = _flag(
+    early_stopping_threshold: float = _argument(
         0.0, "How much metric_for_best_model must change to count as improvement."
     )
 
     def __post_init__(self):
         if self.ig_momentum is None:
             self.ig_momentum = 0.9 if self.ig_estimator == "sampled" else 0.0
-        _check_ig(self)
+        check_arguments(self)
         if self.early_stopping_patience is not None:
-            self.load_best_model_at_end = self.restore_callback_states_from_checkpoint = (
-                True
-            )
+            self.load_best_model_at_end = True
+            self.restore_callback_states_from_checkpoint = True
             if self.eval_strategy == "no":
-                self.eval_strategy = self.save_strategy = "epoch"
-        if (
-            int(os.environ.get("WORLD_SIZE", 1)) > 1
-            and not torch.accelerator.is_available()
-        ):
+                self.eval_strategy = "epoch"
+                self.save_strategy = "epoch"
+        several_processes = int(os.environ.get("WORLD_SIZE", 1)) > 1
+        if several_processes and not torch.accelerator.is_available():
             self.use_cpu = True
         super().__post_init__()
 
 # %% ../nbs/api/22_arguments.ipynb #a2b9efd0
-IG_CHOICES = {
-    "ig_estimator": ("full", "sampled", "embedding"),
-    "ig_rule": tuple(m for m in RULES if m != "adaptive"),
-    "ig_baseline": BASELINES,
-    "ig_target": ("label", "predicted"),
-    "ig_tokens": ("content", "attended", "all", "question"),
-}
-
-
+# the smallest value of each number; all must be finite
 _LEAST = {
     "lambda_reg": 0,
     "alpha_scale": 0,
@@ -147,10 +172,13 @@ _LEAST = {
 }
 
 
-def _check_ig(args):
+def check_arguments(
+    args: IGTrainingArguments,
+) -> None:  # raises ValueError
     "Refuse an argument out of range, naming what is allowed."
     for name, choices in {"ig_mode": ("none", *REGULARIZERS), **IG_CHOICES}.items():
-        if (value := getattr(args, name)) not in choices:
+        value = getattr(args, name)
+        if value not in choices:
             raise ValueError(f"{name}={value!r}: choose from {', '.join(choices)}")
     for name, least in _LEAST.items():
         value = getattr(args, name)
@@ -160,12 +188,11 @@ def _check_ig(args):
         raise ValueError(f"ig_momentum={args.ig_momentum}: must be below 1")
     if not 0 < args.ig_fraction <= 1:
         raise ValueError(f"ig_fraction={args.ig_fraction}: must be above 0 and at most 1")
-    if (
-        args.ig_stopwords not in ("nltk", "sklearn")
-        and not Path(args.ig_stopwords).is_file()
-    ):
+    named_list = args.ig_stopwords in ("nltk", "sklearn")
+    if not named_list and not Path(args.ig_stopwords).is_file():
         raise ValueError(
-            f"ig_stopwords={args.ig_stopwords!r}: there is no such file; choose nltk, sklearn or a file with a word a line"
+            f"ig_stopwords={args.ig_stopwords!r}: there is no such file; "
+            "choose nltk, sklearn or a file with a word a line"
         )
 
 # %% ../nbs/api/22_arguments.ipynb #8e760307
@@ -189,8 +216,6 @@ PRESETS = {
         early_stopping_patience=3,
     )
 }
-
-
 PRESETS["published"] = PRESETS["paper"] | dict(ig_estimator="embedding")
 
 

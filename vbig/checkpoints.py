@@ -22,7 +22,7 @@ from transformers import TrainingArguments
 logger = logging.getLogger(__name__)
 
 # %% auto #0
-__all__ = ['logger', 'RUNNING', 'CheckpointError', 'damage', 'weight_files', 'check_model_folder', 'OutputError', 'check_output',
+__all__ = ['logger', 'CheckpointError', 'damage', 'weight_files', 'check_model_folder', 'OutputError', 'check_output',
            'checkpoint_bytes', 'check_space', 'checkpoint_problem', 'checkpoints', 'last_checkpoint',
            'resolve_checkpoint', 'check_same_model']
 
@@ -38,44 +38,44 @@ def damage(
     path = Path(path)
     if not path.is_file():
         return "is missing"
-    if not path.stat().st_size:
+    size = path.stat().st_size
+    if size == 0:
         return "is empty"
     try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as tensors:
-                tensors.keys()
-        elif path.suffix == ".json":
-            json.loads(path.read_text(encoding="utf-8"))
-        elif (bad := zipfile.ZipFile(path).testzip()) is not None:
-            return f"fails its checksum (at {bad})"
+        return _read_through(path)
     except (SafetensorError, ValueError, zipfile.BadZipFile, OSError) as error:
-        return f"is cut off or damaged, {path.stat().st_size:,} bytes long ({error})"
+        return f"is cut off or damaged, {size:,} bytes long ({error})"
+
+
+def _read_through(path):
+    "Read what tells a whole file of this kind; a member of a torch file that fails its checksum is named."
+    if path.suffix == ".safetensors":
+        with safe_open(path, framework="pt") as tensors:
+            tensors.keys()
+    elif path.suffix == ".json":
+        json.loads(path.read_text(encoding="utf-8"))
+    else:
+        member = zipfile.ZipFile(path).testzip()
+        if member is not None:
+            return f"fails its checksum (at {member})"
+    return None
 
 # %% ../nbs/api/20_checkpoints.ipynb #f111254f
 def weight_files(
     folder: Path,  # a model or checkpoint folder
 ) -> list[Path]:  # the files that hold its weights, whether they exist or not
     "The safetensors files of a model: one file, or the shards that the index lists."
-    index, single, adapter = (
-        folder / n
-        for n in (
-            "model.safetensors.index.json",
-            "model.safetensors",
-            "adapter_model.safetensors",
-        )
-    )
+    adapter = folder / "adapter_model.safetensors"
+    single = folder / "model.safetensors"
+    index = folder / "model.safetensors.index.json"
     if adapter.is_file():
         return [adapter]
-    if single.is_file() or damage(index) == "is missing":
+    if single.is_file() or not index.is_file():
         return [single]
     if damage(index):
         return [index]
-    return [
-        folder / name
-        for name in sorted(
-            set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        )
-    ]
+    shard_of_tensor = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+    return [folder / name for name in sorted(set(shard_of_tensor.values()))]
 
 
 def check_model_folder(
@@ -84,15 +84,18 @@ def check_model_folder(
     "Check that a model's files are all there and whole before it is loaded."
     folder = Path(folder)
     for path in (folder / "config.json", *weight_files(folder)):
-        if not (problem := damage(path)):
+        problem = damage(path)
+        if not problem:
             continue
         if path.name == "model.safetensors" and (folder / "pytorch_model.bin").is_file():
             raise CheckpointError(
-                f"{folder} holds its weights as pytorch_model.bin, a pickle that can run code when it is read: vbig reads "
-                "safetensors. Convert it where you trust it: load it once and call model.save_pretrained(folder)"
+                f"{folder} holds its weights as pytorch_model.bin, a pickle that can run "
+                "code when it is read: vbig reads safetensors. Convert it where you trust "
+                "it: load it once and call model.save_pretrained(folder)"
             )
         raise CheckpointError(
-            f"cannot load a model from {folder}: {path.name} {problem}. Copy the folder again, or load another checkpoint"
+            f"cannot load a model from {folder}: {path.name} {problem}. "
+            "Copy the folder again, or load another checkpoint"
         )
 
 # %% ../nbs/api/20_checkpoints.ipynb #b0535b98
@@ -112,45 +115,53 @@ def check_output(
             os.fsync(probe.fileno())
     except OSError as error:
         raise OutputError(
-            f"cannot write to output_dir={str(folder)!r}: {error.strerror or error}. Choose another --output_dir or free it"
+            f"cannot write to output_dir={str(folder)!r}: {error.strerror or error}. "
+            "Choose another --output_dir or free it"
         ) from error
 
 # %% ../nbs/api/20_checkpoints.ipynb #2b8ab409
 def checkpoint_bytes(
     model: nn.Module,  # the model to be trained
     args: TrainingArguments,  # its arguments
+    more: int = 0,  # bytes of further states that a checkpoint holds
 ) -> tuple[int, int]:  # bytes of the weights alone, and of a whole checkpoint
-    "How much disk a checkpoint takes, for Adam-like optimizers (others need less) and the penalty's running mean."
-    weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
-    trained = sum(
-        p.numel() * p.element_size() for p in model.parameters() if p.requires_grad
-    )
-    running = args.ig_mode != "none" and args.ig_momentum > 0
-    return weights, weights + (0 if args.save_only_model else (2 + running) * trained)
+    "How much disk a checkpoint takes, for Adam-like optimizers (others need less)."
+    weights = _tensor_bytes(model.state_dict().values())
+    if args.save_only_model:
+        return weights, weights
+    trained = _tensor_bytes(p for p in model.parameters() if p.requires_grad)
+    return weights, weights + 2 * trained + more
+
+
+def _tensor_bytes(tensors):
+    "The sum of the tensors' sizes."
+    return sum(t.numel() * t.element_size() for t in tensors)
 
 
 def check_space(
     model: nn.Module,  # the model to be trained
     args: TrainingArguments,  # its arguments
+    more: int = 0,  # bytes of further states that a checkpoint holds
 ) -> None:  # raises OutputError
     "Refuse a run whose checkpoints cannot fit on the disk."
-    weights, whole = checkpoint_bytes(model, args)
-    kept = (
-        1 if args.save_total_limit is None else args.save_total_limit + 1
-    )  # the new one is written before the oldest goes
-    needed = weights if args.save_strategy == "no" else kept * whole + weights
+    weights, checkpoint = checkpoint_bytes(model, args, more)
+    # a new checkpoint is written before the oldest is removed
+    limit = args.save_total_limit
+    checkpoints_at_once = 1 if limit is None else limit + 1
+    needed = weights
+    if args.save_strategy != "no":
+        needed += checkpoints_at_once * checkpoint
     free = shutil.disk_usage(args.output_dir).free
     if needed <= free:
         return
     raise OutputError(
-        f"output_dir={str(args.output_dir)!r} has {free / 1e6:,.0f} MB free and the run needs at least {needed / 1e6:,.0f} MB "
-        f"({whole / 1e6:,.0f} MB a checkpoint). Free some, choose another --output_dir, or try --save_total_limit 1, --save_only_model"
+        f"output_dir={str(args.output_dir)!r} has {free / 1e6:,.0f} MB free and the run "
+        f"needs at least {needed / 1e6:,.0f} MB ({checkpoint / 1e6:,.0f} MB a checkpoint). "
+        "Free some, choose another --output_dir, or try --save_total_limit 1, "
+        "--save_only_model"
     )
 
 # %% ../nbs/api/20_checkpoints.ipynb #8905a18e
-RUNNING = "ig_running.safetensors"  # in a checkpoint: the penalty's running means
-
-
 def checkpoint_problem(
     folder: str | Path,  # a folder checkpoint-N
 ) -> str | None:  # which file is missing or damaged and how, or None
@@ -158,6 +169,21 @@ def checkpoint_problem(
     folder = Path(folder)
     if not folder.is_dir():
         return "there is no such folder"
+    for path in _files_of_checkpoint(folder):
+        problem = damage(path)
+        if not problem:
+            continue
+        if path.name == "optimizer.pt" and "missing" in problem:
+            problem += (
+                " (it was written with --save_only_model, "
+                "or the run was killed while writing it)"
+            )
+        return f"{path.name} {problem}"
+    return None
+
+
+def _files_of_checkpoint(folder):
+    "The files that an exact resumption reads, whether they exist or not."
     random_states = sorted(folder.glob("rng_state*.pth")) or [folder / "rng_state.pth"]
     files = [
         folder / "config.json",
@@ -167,29 +193,20 @@ def checkpoint_problem(
         *random_states,
         folder / "trainer_state.json",
     ]
-    if (folder / RUNNING).is_file():
-        files.append(folder / RUNNING)
-    for path in files:
-        if not (problem := damage(path)):
-            continue
-        hint = (
-            " (it was written with --save_only_model, or the run was killed while writing it)"
-            if path.name == "optimizer.pt" and "missing" in problem
-            else ""
-        )
-        return f"{path.name} {problem}{hint}"
+    # the states of loss terms lie beside them
+    return files + sorted(set(folder.glob("*.safetensors")) - set(files))
 
 # %% ../nbs/api/20_checkpoints.ipynb #9e88cc5c
 def checkpoints(
     output_dir: str | Path,  # a run's output folder
 ) -> list[Path]:  # newest first
     "The checkpoints of a run, by their step."
-    found = [
-        p
-        for p in Path(output_dir).glob("checkpoint-*")
-        if p.is_dir() and re.fullmatch(r"checkpoint-\d+", p.name)
-    ]
-    return sorted(found, key=lambda p: int(p.name.split("-")[1]), reverse=True)
+    step_of = {}
+    for path in Path(output_dir).glob("checkpoint-*"):
+        match = re.fullmatch(r"checkpoint-(\d+)", path.name)
+        if match and path.is_dir():
+            step_of[path] = int(match[1])
+    return sorted(step_of, key=step_of.__getitem__, reverse=True)
 
 
 def last_checkpoint(
@@ -197,69 +214,85 @@ def last_checkpoint(
     # None where there is no checkpoint; CheckpointError where all are damaged
 ) -> Path | None:
     "The newest checkpoint that is whole; damaged ones are passed over with a warning that names the file."
-    found = checkpoints(output_dir)
     problems = []
-    for folder in found:
-        if (problem := checkpoint_problem(folder)) is None:
-            if problems:
-                logger.warning(
-                    "%s. Resuming from %s instead", "; ".join(problems), folder.name
-                )
-            return folder
-        problems.append(f"{folder.name}: {problem}")
+    for folder in checkpoints(output_dir):
+        problem = checkpoint_problem(folder)
+        if problem:
+            problems.append(f"{folder.name}: {problem}")
+            continue
+        if problems:
+            logger.warning(
+                "%s. Resuming from %s instead", "; ".join(problems), folder.name
+            )
+        return folder
     if problems:
         raise CheckpointError(
-            f"no checkpoint under {output_dir} can be resumed: {'; '.join(problems)}. Remove them to start over"
+            f"no checkpoint under {output_dir} can be resumed: {'; '.join(problems)}. "
+            "Remove them to start over"
         )
     return None
 
 # %% ../nbs/api/20_checkpoints.ipynb #6b97430c
-def resolve_checkpoint(output_dir, wanted):
+def resolve_checkpoint(
+    output_dir: str | Path,  # the run's output folder
+    # a folder; True: the newest whole one; "auto": that, or None; None or False: none
+    wanted: str | Path | bool | None,
+) -> str | None:  # None for a fresh start
     "The checkpoint folder that `resume_from_checkpoint` means, checked; None for a fresh start."
-    if wanted in (None, False, "") or str(wanted).lower() in ("false", "none"):
+    word = str(wanted).lower()
+    if word in ("", "none", "false"):
         return None
-    if str(wanted).lower() in ("true", "auto"):
-        found = last_checkpoint(output_dir)
-        if found is None and str(wanted).lower() == "true":
+    if word in ("true", "auto"):
+        newest = last_checkpoint(output_dir)
+        if newest is None and word == "true":
             raise CheckpointError(
-                f"there is no checkpoint under {output_dir} to resume from ('auto' would start afresh)"
+                f"there is no checkpoint under {output_dir} to resume from "
+                "('auto' would start afresh)"
             )
-        return found and str(found)
-    if problem := checkpoint_problem(wanted):
-        others = [
-            p.name
-            for p in checkpoints(Path(wanted).parent)
-            if p != Path(wanted) and not checkpoint_problem(p)
-        ]
+        return None if newest is None else str(newest)
+    problem = checkpoint_problem(wanted)
+    if problem:
         raise CheckpointError(
-            f"cannot resume from {wanted}: {problem}. "
-            + (
-                f"Whole ones beside it: {', '.join(others)}"
-                if others
-                else "There is no other"
-            )
+            f"cannot resume from {wanted}: {problem}. {_whole_beside(Path(wanted))}"
         )
     return str(wanted)
 
+
+def _whole_beside(folder):
+    "The sentence that names the whole checkpoints beside a damaged one."
+    others = [path for path in checkpoints(folder.parent) if path != folder]
+    whole = [path.name for path in others if not checkpoint_problem(path)]
+    if not whole:
+        return "There is no other"
+    return f"Whole ones beside it: {', '.join(whole)}"
+
 # %% ../nbs/api/20_checkpoints.ipynb #b9be876e
-def check_same_model(model, folder):
+def check_same_model(
+    model: nn.Module | None,  # the model to be trained; None: not made yet
+    folder: str | Path,  # the checkpoint
+) -> None:  # raises CheckpointError
     "Refuse a checkpoint whose weights have other names or shapes than the model's."
-    if model is None or not all(
-        path.name.startswith("model") for path in weight_files(Path(folder))
-    ):
+    files = weight_files(Path(folder))
+    whole_model = all(path.name.startswith("model") for path in files)
+    if model is None or not whole_model:
         return
-    wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    found = {}
-    for path in weight_files(Path(folder)):
-        with safe_open(path, framework="pt") as tensors:
-            found |= {
-                name: tuple(tensors.get_slice(name).get_shape())
-                for name in tensors.keys()
-            }
-    if wrong := sorted(
-        name for name, shape in found.items() if wanted.get(name) != shape
-    ):
+    ours = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    theirs = _shapes(files)
+    different = [name for name, shape in theirs.items() if ours.get(name) != shape]
+    if different:
+        name = min(different)
         raise CheckpointError(
-            f"{folder} was written by another model: {wrong[0]} is {found[wrong[0]]} there and {wanted.get(wrong[0], 'absent')} here "
-            f"({len(wrong)} of {len(found)} weights differ). Give the --model that the run began with, or another --output_dir"
+            f"{folder} was written by another model: {name} is {theirs[name]} there and "
+            f"{ours.get(name, 'absent')} here ({len(different)} of {len(theirs)} weights "
+            "differ). Give the --model that the run began with, or another --output_dir"
         )
+
+
+def _shapes(files):
+    "Names and shapes of the tensors in safetensors files, read from the headers alone."
+    shapes = {}
+    for path in files:
+        with safe_open(path, framework="pt") as tensors:
+            for name in tensors.keys():
+                shapes[name] = tuple(tensors.get_slice(name).get_shape())
+    return shapes

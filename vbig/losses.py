@@ -6,20 +6,149 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
+from accelerate import Accelerator
 from torch import nn
 from transformers import Trainer
 
+from .arguments import IGTrainingArguments
 from .core import seeded_generator
-from .penalty import Draws, PenaltyError, PenaltyResult, draw
-from .regularizers import attribution_variance
+from vbig.penalty import (
+    Draws,
+    PenaltyError,
+    PenaltyResult,
+    RunningPenalty,
+    draw,
+)
+from .regularizers import Penalty, attribution_variance
 
 # %% auto #0
-__all__ = ['ROW', 'full_precision', 'Share', 'share', 'unsupported', 'likely_cause', 'LoggedSums', 'PenaltyStep']
+__all__ = ['ROW', 'LossTerm', 'WindowSums', 'full_precision', 'ProcessSlice', 'slice_for_process', 'unsupported', 'likely_cause',
+           'make_penalty', 'AttributionPenalty']
+
+# %% ../nbs/api/23_losses.ipynb #841d5dee
+class LossTerm:
+    """A named part of the loss of `IGTrainer`; a subclass overrides `compute`, or
+    `add_gradient`, and whatever else it needs.
+
+    The trainer keeps the columns that a term reads, hands them to the term, and never to
+    the model's forward. Columns with one value an example come through any collator;
+    those with one value a token have to be padded by it (`nli_collator(tokenizer,
+    token_columns=...)`)."""
+
+    name: str = ""  # prefix of the term's log lines and of its file in a checkpoint
+    token_columns: tuple[str, ...] = ()  # columns with one value a token that it reads
+    example_columns: tuple[str, ...] = ()  # columns with one value an example
+    trainer: Any = None  # the `IGTrainer` that it is bound to
+
+    @property
+    def loss_name(self) -> str:
+        "The log line with the term's part of the loss."
+        return f"{self.name}_loss"
+
+    @property
+    def state_file(self) -> str:
+        "The file of the term's state in a checkpoint."
+        return f"{self.name}_state.safetensors"
+
+    @property
+    def state_note(self) -> str:
+        "What is told where a checkpoint lacks that file."
+        return (
+            f"it holds the state of the loss term {self.name!r}: "
+            "go on without that term if the run began so, or start over"
+        )
+
+    def check(
+        self,
+        trainer: Trainer,  # just made, or about to train
+    ) -> None:  # raises ValueError
+        "Refuse a setting in which the term cannot be trained."
+
+    def bind(
+        self,
+        trainer: Trainer,  # with the model and the arguments of the moment
+    ) -> None:
+        """Get ready: called each time training starts, when the model is made.
+
+        What depends on the model, and what a checkpoint holds of the term, is made here
+        afresh: with `model_init` every call of `train` has another model."""
+        self.trainer = trainer
+
+    def compute(
+        self,
+        model: nn.Module,  # the bare model, for further passes (autocast as in training)
+        # the batch on the device: `trainer.model_inputs(inputs)` is what the model takes
+        inputs: Mapping[str, Any],
+        outputs: Any,  # what the model gave for it
+        # the loss so far, mean over this micro-batch: the cross-entropy and earlier terms
+        loss: torch.Tensor,
+        # the same with this term in it: also the mean over this micro-batch's examples
+    ) -> torch.Tensor:
+        """An ordinary term: `loss + something`, or something instead of it.
+
+        Micro-batches, processes and the scaler of fp16 are the trainer's business."""
+        return loss
+
+    def add_gradient(
+        self,
+        inputs: Mapping[str, Any],  # the batch on the device
+    ) -> float:  # this process's part of the logged loss, for this micro-batch
+        """A term that adds its gradient to `.grad` by itself, before the Trainer's pass.
+
+        Micro-batches, processes and the scaler are its own business; the parts of all
+        micro-batches of a step add up, those of all processes are averaged."""
+        return 0.0
+
+    def logs(self) -> dict[str, float]:
+        "More log lines for the window since the last call; called on every process."
+        return {}
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        "What an exact resumption needs; empty: nothing is saved, and nothing expected."
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+        "Continue from a saved state; called after `bind`."
+
+    def synchronize(self) -> None:
+        "Make the state the same on all processes: called on each before it is saved."
+
+# %% ../nbs/api/23_losses.ipynb #9fd29fe8
+class WindowSums:
+    "Sums over a logging window, by name."
+
+    def __init__(
+        self,
+        *names: str,  # the same on all processes
+    ):
+        self.values: dict[str, Any] = dict.fromkeys(names, 0.0)
+
+    def add(
+        self,
+        **values: torch.Tensor | float,  # scalars
+    ) -> None:
+        "Add to the sums of this process."
+        for name, value in values.items():
+            if torch.is_tensor(value):
+                value = value.detach().double()
+            self.values[name] = self.values[name] + value
+
+    def take(
+        self,
+        accelerator: Accelerator,  # of the trainer
+    ) -> dict[str, float]:
+        "The sums over all processes; a new window begins."
+        sums = torch.tensor([float(v) for v in self.values.values()], dtype=torch.float64)
+        if accelerator.num_processes > 1:
+            sums = accelerator.reduce(sums.float().to(accelerator.device), "sum")
+        self.values = dict.fromkeys(self.values, 0.0)
+        return dict(zip(self.values, sums.tolist(), strict=True))
 
 # %% ../nbs/api/23_losses.ipynb #53058db8
 @contextlib.contextmanager
@@ -46,102 +175,127 @@ def full_precision(
 
 # %% ../nbs/api/23_losses.ipynb #fb4b5c7e
 @dataclass
-class Share:
+class ProcessSlice:
     "This process's part in the penalty of one micro-batch."
 
+    accelerator: Accelerator  # the trainer's
     draws: Draws | None  # examples and nodes drawn for this process; None: every example
     rows: int  # examples regularised here, k_r
     total: int  # examples regularised on all processes, K
-    processes: int  # N
-    reduce: Callable  # sum of a tensor over processes
-    gather: Callable  # tensor [n] -> those of all processes [N,n]
-    index: int = 0  # this process's number
 
     @property
-    def weight(self):
-        return self.processes * self.rows / self.total
+    def weight(self) -> float:
+        "Factor N k_r / K on this process's gradient, of which DDP takes the mean over N processes."
+        return self.accelerator.num_processes * self.rows / self.total
 
-    def reduce_mean(self, statistic):
+    def reduce_mean(
+        self,
+        statistic: torch.Tensor,  # mean over the examples regularised here
+    ) -> torch.Tensor:
         "Mean over all regularised examples of all processes, from this process's mean."
-        return (
-            self.reduce(statistic.detach() * self.rows) / self.total
-            if self.processes > 1
-            else statistic
-        )
+        if self.accelerator.num_processes == 1:
+            return statistic
+        total = self.accelerator.reduce(statistic.detach() * self.rows, "sum")
+        return total / self.total
 
-    def spread(self, size, rows):
+    def spread(
+        self,
+        size: torch.Tensor,  # sum of the sizes of this process's nodes
+        rows: int,  # examples that they belong to
+    ) -> tuple[Any, Any]:
         "Sums of `size` and `rows` over the processes before this one, and over all."
-        if self.processes == 1:
+        if self.accelerator.num_processes == 1:
             return (0.0, 0), (size, rows)
-        every = self.gather(
-            torch.stack([size.double(), torch.tensor(float(rows), dtype=torch.float64)])
-        )
-        return every[: self.index].sum(0), every.sum(0)
+        ours = torch.stack([size.double(), torch.tensor(float(rows)).double()])
+        ours = ours[None].to(self.accelerator.device)
+        every = self.accelerator.gather(ours).cpu()
+        return every[: self.accelerator.process_index].sum(0), every.sum(0)
 
 # %% ../nbs/api/23_losses.ipynb #2df01cb1
-def share(
-    accelerator,  # the Trainer's
+def slice_for_process(
+    accelerator: Accelerator,  # the trainer's
     size: int,  # examples in this process's micro-batch
     # (examples in all) -> Draws for the whole micro-batch; None: every example
-    draw: Callable | None,
-) -> Share:
+    draw: Callable[[int], Draws] | None,
+) -> ProcessSlice:
     "Divide the draws for a micro-batch among the processes."
-    sizes = (
-        accelerator.gather(torch.tensor([size], device=accelerator.device)).tolist()
-        if accelerator.num_processes > 1
-        else [size]
-    )
+    sizes = [size]
+    if accelerator.num_processes > 1:
+        ours = torch.tensor([size], device=accelerator.device)
+        sizes = accelerator.gather(ours).tolist()
+    if draw is None:
+        return ProcessSlice(accelerator, None, size, sum(sizes))
+    everywhere = draw(sum(sizes))
     start = sum(sizes[: accelerator.process_index])
-    drawn = draw(sum(sizes)) if draw else None
-    local = drawn.local(start, start + size) if draw else None
-    rows, total = (len(local.rows), len(drawn.rows)) if draw else (size, sum(sizes))
-
-    def gather(t):
-        return accelerator.gather(t[None].to(accelerator.device)).cpu()
-
-    return Share(
-        local,
-        rows,
-        total,
-        accelerator.num_processes,
-        lambda t: accelerator.reduce(t.clone(), "sum"),
-        gather,
-        accelerator.process_index,
-    )
+    here = everywhere.local(start, start + size)
+    return ProcessSlice(accelerator, here, len(here.rows), len(everywhere.rows))
 
 # %% ../nbs/api/23_losses.ipynb #c16f6feb
+_NEEDS_WHOLE = (
+    "; the penalty needs whole parameters in every process: use DDP "
+    "(torchrun or accelerate launch without sharding), or ig_mode='none'"
+)
+
+
 def unsupported(
     trainer: Trainer,  # just made
 ) -> str | None:  # the reason, and what to do instead; None where everything is fine
     "Why the penalty cannot be trained in this setting."
+    return _sharded(trainer) or _unfit(trainer)
+
+
+def _sharded(trainer):
+    "Why no process holds the whole model."
     args = trainer.args
-    whole = "; the penalty needs whole parameters in every process: use DDP (torchrun or accelerate launch without sharding), or ig_mode='none'"
-    half = {
-        str(p.dtype)
-        for p in trainer.model.parameters()
-        if p.is_floating_point() and p.dtype.itemsize < 4
-    }
-    fused = any(name in str(args.optim).lower() for name in ("lomo", "layerwise"))
-    for wrong, reason in {
-        "FSDP shards the model" + whole: trainer.is_fsdp_enabled or bool(args.fsdp),
-        "DeepSpeed owns gradients and optimizer" + whole: trainer.is_deepspeed_enabled
-        or bool(args.deepspeed),
-        "the model is split over devices (tensor or pipeline parallelism, device_map)"
-        + whole: trainer.is_model_parallel or trainer.get_tp_size() > 1,
-        "sequences are split over devices (context or sequence parallelism)"
-        + whole: trainer.get_cp_size() > 1 or trainer.get_sp_size() > 1,
-        f"{args.n_gpu} GPUs in one process means DataParallel: start with torchrun --nproc-per-node {args.n_gpu}, or set CUDA_VISIBLE_DEVICES=0": args.n_gpu
-        > 1,
-        f"the weights are {', '.join(half)}: load the model in float32 and let bf16=True or fp16=True compute in half precision": bool(
-            half
-        ),
-        f"optim={args.optim} steps during the backward pass, before the penalty and the cross-entropy are added up: use adamw_torch": fused,
-        "ddp_static_graph expects one backward pass a step and the penalty makes two: leave it off": bool(
-            args.ddp_static_graph
-        ),
-    }.items():
-        if reason:
-            return wrong
+    if trainer.is_fsdp_enabled or args.fsdp:
+        return "FSDP shards the model" + _NEEDS_WHOLE
+    if trainer.is_deepspeed_enabled or args.deepspeed:
+        return "DeepSpeed owns gradients and optimizer" + _NEEDS_WHOLE
+    if trainer.is_model_parallel or trainer.get_tp_size() > 1:
+        return (
+            "the model is split over devices (tensor or pipeline parallelism, device_map)"
+            + _NEEDS_WHOLE
+        )
+    if trainer.get_cp_size() > 1 or trainer.get_sp_size() > 1:
+        return (
+            "sequences are split over devices (context or sequence parallelism)"
+            + _NEEDS_WHOLE
+        )
+    return None
+
+
+def _unfit(trainer):
+    "Why the parts of the loss cannot be added up in `.grad`."
+    args = trainer.args
+    if args.n_gpu > 1:
+        return (
+            f"{args.n_gpu} GPUs in one process means DataParallel: start with "
+            f"torchrun --nproc-per-node {args.n_gpu}, or set CUDA_VISIBLE_DEVICES=0"
+        )
+    half = _half_precision(trainer.model)
+    if half:
+        return (
+            f"the weights are {', '.join(half)}: load the model in float32 and let "
+            "bf16=True or fp16=True compute in half precision"
+        )
+    optimizer = str(args.optim).lower()
+    if "lomo" in optimizer or "layerwise" in optimizer:
+        return (
+            f"optim={args.optim} steps during the backward pass, before the penalty and "
+            "the cross-entropy are added up: use adamw_torch"
+        )
+    if args.ddp_static_graph:
+        return (
+            "ddp_static_graph expects one backward pass a step and the penalty makes "
+            "two: leave it off"
+        )
+    return None
+
+
+def _half_precision(model):
+    "The types of weights of less than four bytes, sorted."
+    dtypes = {p.dtype for p in model.parameters() if p.is_floating_point()}
+    return sorted(str(dtype) for dtype in dtypes if dtype.itemsize < 4)
 
 # %% ../nbs/api/23_losses.ipynb #5394c998
 def likely_cause(
@@ -151,160 +305,226 @@ def likely_cause(
     "Where a penalty that is not finite came from."
     broken = [name for name, p in model.named_parameters() if not p.isfinite().all()]
     if broken:
-        return f"the weights are not finite ({broken[0]} and {len(broken) - 1} more): the step before diverged; lower --learning_rate or --max_grad_norm"
+        return (
+            f"the weights are not finite ({broken[0]} and {len(broken) - 1} more): the "
+            "step before diverged; lower --learning_rate or --max_grad_norm"
+        )
     if not result.scores.isfinite().all():
-        return "the attributions are not finite: activations overflow for these examples; lower --learning_rate"
+        return (
+            "the attributions are not finite: activations overflow for these examples; "
+            "lower --learning_rate"
+        )
     if not result.per_example.isfinite().all():
-        return "the attributions are finite and the regularizer's values are not: look for a division by zero or a logarithm in it"
+        return (
+            "the attributions are finite and the regularizer's values are not: look for "
+            "a division by zero or a logarithm in it"
+        )
     if not result.statistic.isfinite():
         return (
             "the values on this process are finite: another process reports the examples"
         )
-    return "the penalty is finite and its gradient is not: lower --learning_rate, or with fp16 the loss scale"
+    return (
+        "the penalty is finite and its gradient is not: lower --learning_rate, "
+        "or with fp16 the loss scale"
+    )
 
-# %% ../nbs/api/23_losses.ipynb #9fd29fe8
-class LoggedSums:
-    "Sums over a logging window, for IGTrainer."
+# %% ../nbs/api/23_losses.ipynb #4420adff
+# the row of `train_dataset` that an example came from: a column that no data set has
+ROW = "__vbig_row__"
 
-    def get_batch_samples(self, *args, **kwargs):
-        "The micro-batches of an optimizer step, as in the Trainer; they are counted from here."
-        self._micro = -1
-        return super().get_batch_samples(*args, **kwargs)
 
-    def _count(self):
-        self._micro += 1
-        self._book(steps=self._micro == 0)
+def _draw_for_step(trainer, size):
+    "Examples and nodes for a micro-batch of `size` examples on all processes."
+    args = trainer.args
+    return draw(
+        size,
+        fraction=args.ig_fraction,
+        n_steps=args.ig_steps,
+        attribution_nodes=args.ig_attribution_nodes,
+        gradient_nodes=args.ig_gradient_nodes,
+        generator=seeded_generator(
+            args.seed, trainer.state.global_step, trainer.micro_batch
+        ),
+    )
 
-    def _book(self, **values):
-        for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + (
-                value.detach().double() if torch.is_tensor(value) else float(value)
-            )
 
-    def _parts(self):
-        "Means over the window's steps, examples and processes."
-        names = (
-            "loss_ce",
-            "ig_penalty",
-            "steps",
-            "rows",
-            "variance",
-            "statistic",
-            "delta",
-            "gaps",
+def _failure(trainer, error, inputs):
+    "The message for a penalty that is not finite: step, examples, cause."
+    result = error.result
+    finite = result.per_example.isfinite() & result.scores.isfinite().all(-1)
+    positions = result.rows[~finite.cpu()].tolist() or error.positions
+    step = trainer.state.global_step + 1
+    cause = likely_cause(trainer.model, result)
+    message = (
+        f"the penalty is not finite at step {step} (process "
+        f"{trainer.args.process_index}), examples: {_which(inputs, positions)}. "
+        f"Likely cause: {cause}."
+    )
+    decode = trainer.processing_class.decode if trainer.processing_class else str
+    for position in positions[:3]:
+        attended = inputs["attention_mask"][position].bool()
+        message += f"\n  {decode(inputs['input_ids'][position][attended])}"
+    return message
+
+
+def _which(inputs, positions):
+    "Examples at `positions` of a batch, by their rows where these are known."
+    if not positions:
+        return "none here"
+    if ROW not in inputs:
+        return f"places {positions} of the batch"
+    rows = [str(int(inputs[ROW][position])) for position in positions]
+    return f"rows {', '.join(rows)} of train_dataset"
+
+# %% ../nbs/api/23_losses.ipynb #1508dc4e
+def make_penalty(
+    args: IGTrainingArguments,  # with ig_mode, lambda_reg, alpha_scale
+) -> Penalty | None:  # None for ig_mode "none"
+    "The penalty that the arguments describe."
+    if args.ig_mode == "none":
+        return None
+    options = {}
+    if args.ig_mode == "both":
+        options["stopword_weight"] = args.ig_stopword_weight
+    return Penalty(args.ig_mode, args.lambda_reg, args.alpha_scale, **options)
+
+# %% ../nbs/api/23_losses.ipynb #e6b0fb97
+class AttributionPenalty(LossTerm):
+    "The attribution penalty: lambda * tanh(alpha * mean statistic), estimated as the arguments say."
+
+    def __init__(
+        self,
+        penalty: Penalty,  # what is penalised
+        # the scalar attributed, see `resolve_target`; None: what `ig_target` says
+        target: str | int | torch.Tensor | Callable | None = None,
+        name: str = "ig",  # prefix of the log lines and of the file in a checkpoint
+    ):
+        self.penalty = penalty
+        self.target = target
+        self.name = name
+        self.token_columns = ("special_tokens_mask", *penalty.needs)
+        self.running: RunningPenalty | None = None
+
+    @property
+    def loss_name(self) -> str:
+        return f"{self.name}_penalty"
+
+    @property
+    def state_file(self) -> str:
+        return f"{self.name}_running.safetensors"
+
+    @property
+    def state_note(self) -> str:
+        return (
+            "it holds the penalty's running mean. It is written with ig_momentum above "
+            "0: go on with --ig_momentum 0 if the run began so, or start over"
         )
-        sums = torch.tensor(
-            [float(self._sums.get(name, 0.0)) for name in names], dtype=torch.float64
-        )
-        if self.accelerator.num_processes > 1:
-            sums = self.accelerator.reduce(sums.float().to(self.args.device), "sum")
-        cross_entropy, penalty, steps, rows, variance, statistic, delta, gaps = (
-            sums.tolist()
-        )
-        self._sums = {}
-        mode = self.penalty.mode
-        logs = {"loss_ce": cross_entropy / steps, "ig_penalty": penalty / steps}
+
+    def check(self, trainer):
+        reason = unsupported(trainer)
+        if reason:
+            mode = trainer.args.ig_mode
+            raise ValueError(f"the penalty {mode!r} cannot be trained here: {reason}")
+
+    def bind(self, trainer):
+        super().bind(trainer)
+        self.running = RunningPenalty(trainer.model, trainer.args.ig_momentum)
+        self.sums = WindowSums("rows", "variance", "statistic", "delta", "gaps")
+
+    def prepare_inputs(
+        self,
+        inputs: Mapping[str, Any],  # a batch on the device, with the term's columns
+    ) -> Mapping[str, Any]:
+        "The batch as the penalty sees it; a subclass may add to it what its target reads."
+        return inputs
+
+    def add_gradient(self, inputs):
+        args = self.trainer.args
+        regularised_step = self.trainer.state.global_step % args.ig_every == 0
+        part = self._update(inputs) if regularised_step else 0.0
+        # in the last micro-batch, whose backward pass all processes reduce
+        last = self.trainer.accelerator.sync_gradients
+        if last and (regularised_step or args.ig_momentum):
+            self._add_mean_to_grad()
+        return part
+
+    def logs(self):
+        sums = self.sums.take(self.trainer.accelerator)
+        rows = sums["rows"]
         if not rows:
-            return logs
-        return logs | {
-            "ig_variance": variance / rows,
-            f"ig_{mode if isinstance(mode, str) else mode.__name__}": statistic / rows,
-            "ig_delta": delta / max(1, gaps),
+            return {}
+        mode = self.penalty.mode
+        mode_name = mode if isinstance(mode, str) else mode.__name__
+        return {
+            f"{self.name}_variance": sums["variance"] / rows,
+            f"{self.name}_{mode_name}": sums["statistic"] / rows,
+            f"{self.name}_delta": sums["delta"] / max(1, sums["gaps"]),
         }
 
-# %% ../nbs/api/23_losses.ipynb #c3912976
-class PenaltyStep:
-    "The penalty's part of a training step, for IGTrainer."
+    def state_dict(self):
+        return self.running.state_dict() if self.running.momentum else {}
 
-    def _draw(self, size):
-        "Examples and nodes for a micro-batch of `size` examples on all processes."
-        args = self.args
-        return draw(
-            size,
-            fraction=args.ig_fraction,
-            n_steps=args.ig_steps,
-            attribution_nodes=args.ig_attribution_nodes,
-            gradient_nodes=args.ig_gradient_nodes,
-            generator=seeded_generator(args.seed, self.state.global_step, self._micro),
-        )
+    def load_state_dict(self, state):
+        self.running.load_state_dict(state)
 
-    def _add_penalty(self, inputs):
+    def synchronize(self):
+        accelerator = self.trainer.accelerator
+        if self.running.momentum and accelerator.num_processes > 1:
+            self.running.average(lambda t: accelerator.reduce(t.clone(), "mean"))
+
+    def _update(self, inputs):
         "Put the penalty's gradient into its running mean; return its part in this process's loss."
-        args = self.args
-        batch = self._prepare_inputs(
-            {name: value for name, value in inputs.items() if name != ROW}
-        )
-        mine = share(
-            self.accelerator,
+        trainer = self.trainer
+        args = trainer.args
+        batch = self.prepare_inputs(inputs)
+        sampled = args.ig_estimator == "sampled"
+        here = slice_for_process(
+            trainer.accelerator,
             len(batch["input_ids"]),
-            self._draw if args.ig_estimator == "sampled" else None,
+            partial(_draw_for_step, trainer) if sampled else None,
         )
-        part = mine.weight / self.current_gradient_accumulation_steps
-        judge = not self._sums.get("gaps")
+        scale = here.weight / trainer.current_gradient_accumulation_steps
+        measure_gap = not self.sums.values["gaps"]
         try:
-            with full_precision(self.model):
+            with full_precision(trainer.model):
                 result = self.running.update(
                     batch,
                     self.penalty,
-                    advance=self._micro <= 0,
-                    scale=part,
+                    advance=trainer.micro_batch <= 0,
+                    scale=scale,
                     estimator=args.ig_estimator,
                     n_steps=args.ig_steps,
-                    method=args.ig_rule,
+                    rule=args.ig_rule,
                     baseline=args.ig_baseline,
-                    target=self.ig_target,
+                    target=args.ig_target if self.target is None else self.target,
                     tokens=args.ig_tokens,
-                    draws=mine.draws,
-                    reduce_mean=mine.reduce_mean,
-                    spread=mine.spread,
+                    draws=here.draws,
+                    reduce_mean=here.reduce_mean,
+                    spread=here.spread,
                     internal_batch_size=args.ig_batch_size,
-                    completeness=judge,
+                    completeness=measure_gap,
                 )
         except PenaltyError as error:
-            raise PenaltyError(
-                self._failure(error, inputs), error.positions, error.result
-            ) from error
+            message = _failure(trainer, error, inputs)
+            raise PenaltyError(message, error.positions, error.result) from error
+        self._count(result, here.rows, measure_gap)
+        return args.ig_every * scale * float(result.value)
+
+    def _count(self, result, rows, gap_measured):
+        "Put what was found into the sums that are logged."
         variance = attribution_variance(result.scores, result.mask)
-        self._book(
-            rows=mine.rows, variance=variance.sum(), statistic=result.per_example.sum()
+        self.sums.add(
+            rows=rows,
+            variance=variance.sum(),
+            statistic=result.per_example.sum(),
         )
-        if judge:
-            self._book(gaps=mine.rows, delta=result.delta.abs().sum())
-        return args.ig_every * part * float(result.value)
+        if gap_measured:
+            self.sums.add(gaps=rows, delta=result.delta.abs().sum())
 
-    def _add_to_grad(self):
-        "Add the running mean to `.grad`: of the last micro-batch, whose backward pass all processes reduce."
-        args = self.args
-        scaler = getattr(self.accelerator, "scaler", None)
-        fresh = self.state.global_step % args.ig_every == 0
-        if not self.accelerator.sync_gradients or not (fresh or args.ig_momentum):
-            return
-        self.running.add_to_grad(
-            (1 if args.ig_momentum else args.ig_every)
-            * (scaler.get_scale() if scaler else 1.0)
-        )
-
-    def _failure(self, error, inputs):
-        "The message for a penalty that is not finite: step, examples, cause."
-        bad = ~(
-            error.result.per_example.isfinite() & error.result.scores.isfinite().all(-1)
-        ).cpu()
-        places = error.result.rows[bad].tolist() or error.positions
-        ids = (
-            f"rows {', '.join(str(int(inputs[ROW][i])) for i in places)} of train_dataset"
-            if ROW in inputs
-            else f"places {places} of the batch"
-        )
-        decode = self.processing_class.decode if self.processing_class else str
-        texts = [
-            f"\n  {decode(inputs['input_ids'][i][inputs['attention_mask'][i].bool()])}"
-            for i in places[:3]
-        ]
-        return (
-            f"the penalty is not finite at step {self.state.global_step + 1} (process {self.args.process_index}), examples: "
-            f"{ids if places else 'none here'}. Likely cause: {likely_cause(self.model, error.result)}."
-            + "".join(texts)
-        )
-
-# %% ../nbs/api/23_losses.ipynb #e6b0fb97
-ROW = "ig_row"  # the row of `train_dataset` that an example came from
+    def _add_mean_to_grad(self):
+        "Add the running mean to `.grad`, times the factor of fp16's scaler."
+        args = self.trainer.args
+        scaler = getattr(self.trainer.accelerator, "scaler", None)
+        loss_scale = scaler.get_scale() if scaler else 1.0
+        steps_stood_for = 1 if args.ig_momentum else args.ig_every
+        self.running.add_to_grad(steps_stood_for * loss_scale)

