@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from datasets import Dataset
@@ -21,9 +22,11 @@ from vbig.attribution import (
     as_text_attribution,
     check_request,
     check_texts,
-    integrated_gradients,
+    explain,
+    text_options,
     tokenizer_baseline,
 )
+from .losses import AttributionPenalty
 from .path import deterministic
 from vbig.questions import (
     best_spans,
@@ -33,11 +36,11 @@ from vbig.questions import (
     tokenize_qa,
     window_answer,
 )
-from .regularizers import token_columns
-from .trainer import IGTrainer, column_tables, columns_to_make
+from .regularizers import Penalty, token_columns
+from .trainer import IGTrainer, columns_to_make, make_token_columns
 
 # %% auto #0
-__all__ = ['SpanAttribution', 'attribute_qa', 'prepare_qa', 'QATrainer']
+__all__ = ['SpanAttribution', 'attribute_qa', 'prepare_qa', 'SpanPenalty', 'QATrainer']
 
 # %% ../nbs/api/42_qa.ipynb #fee6f90c
 @dataclass
@@ -56,20 +59,43 @@ class SpanAttribution(TextAttribution):
 
     @property
     def context(self) -> str:
-        return self.hypothesis
+        return str(self.hypothesis)
 
 # %% ../nbs/api/42_qa.ipynb #cd89da56
-def _spans_to_explain(target, windows, predictions):
-    "For each question the row of a window, and first and last token of the span there."
-    if target == "predicted":
-        return [(p["window"], *p["tokens"]) for p in predictions]
-    spans = {}
-    for row, window in enumerate(windows):
+def _predicted_windows(windows, predictions):
+    "For each question the window of the best span, which takes the place of the gold one."
+    chosen = []
+    for prediction in predictions:
+        start, end = prediction["tokens"]
+        window = windows[prediction["window"]]
+        chosen.append({**window, "start_positions": start, "end_positions": end})
+    return chosen
+
+
+def _gold_windows(windows):
+    "For each question the last window that holds its answer; else its first."
+    chosen = {}
+    for window in windows:
         holds_answer = window["start_positions"] != window["cls"]
-        if holds_answer or window["example"] not in spans:
-            span = (row, window["start_positions"], window["end_positions"])
-            spans[window["example"]] = span
-    return [spans[example] for example in range(len(predictions))]
+        if holds_answer or window["example"] not in chosen:
+            chosen[window["example"]] = window
+    return list(chosen.values())
+
+
+def _explained(model, tokenizer, windows, explain_batch, batch_size, progress):
+    "Yield (window, `Attribution` of its batch, its row there)."
+    device = next(model.parameters()).device
+    collator = qa_collator(tokenizer)
+    begins = range(0, len(windows), batch_size)
+    for begin in tqdm(begins, desc="Attributing", disable=not progress, leave=False):
+        part = windows[begin : begin + batch_size]
+        batch = {name: values.to(device) for name, values in collator(part).items()}
+        found = explain_batch(model, batch, span_target)
+        if tokenizer.padding_side == "left":
+            lengths = [window["length"] for window in part]
+            found.scores = _tokens_in_front(found.scores, lengths)
+        for row, window in enumerate(part):
+            yield window, found, row
 
 
 def _segments(window):
@@ -81,7 +107,7 @@ def _segments(window):
     return segments
 
 
-def _as_span(attribution, row, window, example, prediction, several, unit, rule):
+def _as_span(found, row, window, example, prediction, several, unit):
     "One row of an `Attribution` as a `SpanAttribution`; `several`: whether there are more windows."
     probabilities = {}
     for span in prediction["n_best"]:  # highest first; equal texts count once
@@ -89,15 +115,14 @@ def _as_span(attribution, row, window, example, prediction, several, unit, rule)
     gold = example["answers"]["text"]
     return as_text_attribution(
         SpanAttribution,
-        attribution,
+        found,
         row,
         (window, _segments(window), several),
         (example["question"], example["context"]),
         unit,
-        rule,
         probabilities,
-        window_answer(window, example["context"]),
-        gold[0] if gold else None,
+        target=window_answer(window, example["context"]),
+        label=gold[0] if gold else None,
     )
 
 # %% ../nbs/api/42_qa.ipynb #6405ebec
@@ -144,6 +169,7 @@ def attribute_qa(
     # the span attributed: "predicted", or "label" for the gold span (of a set)
     target: str = "predicted",
     unit: str = "word",  # "word", or "token" for the model's own pieces
+    attribution: str = "integrated_gradients",  # a name of `ATTRIBUTION_METHODS`
     n_steps: int = 10,  # path nodes (those to start with, for "adaptive")
     rule: str = "adaptive",  # quadrature rule
     # "zero", "pad", "mask", a token id, or an embedding [D]
@@ -156,17 +182,28 @@ def attribute_qa(
     doc_stride: int | None = None,
     batch_size: int = 32,  # windows held at a time
     progress: bool = False,  # show bars
+    **options,  # further ones of the method
     # one for each question, in the order given; `truncated` where the context took
     # several windows
 ) -> list[SpanAttribution]:
-    "Integrated Gradients of answers, as tokens or words of question and context with character offsets."
+    "Attributions of answers, as tokens or words of question and context with character offsets."
     if target not in ("predicted", "label"):
         raise ValueError(f"unknown target {target!r}: choose from predicted, label")
-    max_length = max_length or min(384, tokenizer.model_max_length)
+    if max_length is None:
+        max_length = min(384, tokenizer.model_max_length)
     check_request(tokenizer, unit, rule, n_steps, max_length, batch_size)
-    examples = _as_examples(questions, contexts, target)
+    options = text_options(
+        attribution,
+        n_steps=n_steps,
+        rule=rule,
+        baseline=baseline,
+        tolerance=tolerance,
+        max_steps=max_steps,
+        **options,
+    )
     if isinstance(baseline, str) and baseline in ("pad", "mask"):
-        baseline = tokenizer_baseline(tokenizer, baseline)
+        options["baseline"] = tokenizer_baseline(tokenizer, baseline)
+    examples = _as_examples(questions, contexts, target)
     windows = tokenize_qa(
         examples, tokenizer, max_length=max_length, doc_stride=doc_stride
     )
@@ -174,58 +211,41 @@ def attribute_qa(
     predictions = postprocess_qa(
         examples, windows, logits, no_answer=False, progress=progress
     )
-    chosen = []
-    for row, start, end in _spans_to_explain(target, windows, predictions):
-        chosen.append({**windows[row], "start_positions": start, "end_positions": end})
+    if target == "predicted":
+        chosen = _predicted_windows(windows, predictions)
+    else:
+        chosen = _gold_windows(windows)
+    explain_batch = partial(explain, attribution=attribution, **options)
     windows_of_example = Counter(windows["example"])
-    collator = qa_collator(tokenizer)
-    device = next(model.parameters()).device
-    results = []
-    begins = range(0, len(chosen), batch_size)
-    for begin in tqdm(begins, desc="Attributing", disable=not progress, leave=False):
-        part = chosen[begin : begin + batch_size]
-        batch = {name: values.to(device) for name, values in collator(part).items()}
-        attribution = integrated_gradients(
-            model,
-            batch,
-            span_target,
-            n_steps=n_steps,
-            rule=rule,
-            baseline=baseline,
-            tolerance=tolerance,
-            max_steps=max_steps,
-        )
-        if tokenizer.padding_side == "left":
-            lengths = [window["length"] for window in part]
-            attribution.scores = _tokens_in_front(attribution.scores, lengths)
-        for row, window in enumerate(part):
-            number = window["example"]
-            span = _as_span(
-                attribution,
-                row,
-                window,
-                examples[number],
-                predictions[number],
-                windows_of_example[number] > 1,
-                unit,
-                rule,
-            )
-            results.append(span)
-    return results
+    spans = []
+    for window, found, row in _explained(
+        model, tokenizer, chosen, explain_batch, batch_size, progress
+    ):
+        number = window["example"]
+        example = examples[number]
+        prediction = predictions[number]
+        several = windows_of_example[number] > 1
+        span = _as_span(found, row, window, example, prediction, several, unit)
+        spans.append(span)
+    return spans
 
 # %% ../nbs/api/42_qa.ipynb #7a11422a
-def _window_columns(batch, dataset, needs, words, weights):
+def _window_columns(batch, needs, *, dataset, **settings):
     "`token_columns` for windows: the question in the place of the first text, and `segment` 1 on it."
     texts = dict(
         premise=[dataset[example]["question"] for example in batch["example"]],
         hypothesis=[dataset[example]["context"] for example in batch["example"]],
     )
-    columns = token_columns({**batch, **texts}, needs, words=words, weights=weights)
+    columns = token_columns({**batch, **texts}, needs, **settings)
     if "segment" in columns:
-        columns["segment"] = [
-            [1 - s if s >= 0 else s for s in row] for row in columns["segment"]
-        ]
+        columns["segment"] = [_exchanged(row) for row in columns["segment"]]
     return columns
+
+
+def _exchanged(segment):
+    "Segments with the two texts exchanged; -1 stays."
+    exchanged = {0: 1, 1: 0, -1: -1}
+    return [exchanged[text] for text in segment]
 
 
 def prepare_qa(
@@ -252,22 +272,63 @@ def prepare_qa(
         **kwargs,
     )
     needs, missing = columns_to_make(args, windows)
-    if missing:
-        windows = windows.map(
-            _window_columns,
-            batched=True,
-            fn_kwargs=dict(dataset=dataset, **column_tables(args, missing, weights)),
-            num_proc=num_proc,
-            desc="Weighing tokens",
-        )
+    windows = make_token_columns(
+        windows,
+        args,
+        missing,
+        artifact_weights=weights,
+        make=partial(_window_columns, dataset=dataset),
+        num_proc=num_proc,
+    )
     columns = (*needs, "question_mask")
     if args.ig_mode == "none":
         columns = ()
     return windows, qa_collator(tokenizer, token_columns=columns)
 
+# %% ../nbs/api/42_qa.ipynb #a6cb439d
+class SpanPenalty(AttributionPenalty):
+    "The attribution penalty on start logit plus end logit."
+
+    def __init__(
+        self,
+        penalty: Penalty,  # what is penalised
+        target: Callable = span_target,  # (outputs, inputs) -> one number a row
+        name: str = "ig",  # prefix of the log lines and of the file in a checkpoint
+    ):
+        super().__init__(penalty, target, name)
+        self.token_columns = (*self.token_columns, "question_mask")
+
+    def prepare_inputs(self, inputs):
+        "The batch with the positions of the spans that are penalised."
+        if self.trainer.args.ig_target != "predicted":
+            return inputs
+        return {**inputs, **self._predicted_spans(inputs)}
+
+    @torch.no_grad()
+    def _predicted_spans(self, inputs):
+        "Positions of the spans that the model marks for a batch, without dropout."
+        model = self.trainer.model
+        model_inputs = {
+            name: values
+            for name, values in self.trainer.model_inputs(inputs).items()
+            if not name.endswith("_positions")
+        }
+        with deterministic(model):
+            outputs = model(**model_inputs)
+        not_context = inputs["special_tokens_mask"] + inputs["question_mask"]
+        start, end = best_spans(
+            outputs.start_logits.float(),
+            outputs.end_logits.float(),
+            allowed=(not_context == 0) & (inputs["attention_mask"] == 1),
+        )
+        return dict(start_positions=start, end_positions=end)
+
 # %% ../nbs/api/42_qa.ipynb #27105748
 class QATrainer(IGTrainer):
     "`IGTrainer` for spans: penalty on start logit plus end logit, evaluation by exact match and F1."
+
+    penalty_class = SpanPenalty
+    extra_columns = ("special_tokens_mask", "question_mask")
 
     def __init__(
         self,
@@ -282,37 +343,8 @@ class QATrainer(IGTrainer):
         super().__init__(model, args, **kwargs)
         self.eval_examples = eval_examples
         self._evaluated = None
-        self._extra = (*self._extra, "question_mask")
-        self.ig_target = span_target
         if eval_examples is not None:
             self.compute_metrics = self._answer_metrics
-
-    def _add_penalty(self, inputs):
-        if self.args.ig_target == "predicted":
-            inputs = {**inputs, **self.predicted_spans(inputs)}
-        return super()._add_penalty(inputs)
-
-    @torch.no_grad()
-    def predicted_spans(
-        self,
-        inputs: Mapping,  # a batch, with special_tokens_mask and question_mask
-    ) -> dict:  # start_positions, end_positions [B]
-        "Positions of the spans that the model marks for a batch, without dropout."
-        batch = self._prepare_inputs(inputs)
-        model_inputs = {
-            name: values
-            for name, values in self._plain(batch).items()
-            if not name.endswith("_positions")
-        }
-        with deterministic(self.model):
-            outputs = self.model(**model_inputs)
-        masks = batch["special_tokens_mask"] + batch["question_mask"]
-        start, end = best_spans(
-            outputs.start_logits.float(),
-            outputs.end_logits.float(),
-            allowed=(masks == 0) & (batch["attention_mask"] == 1),
-        )
-        return dict(start_positions=start, end_positions=end)
 
     def evaluate(self, eval_dataset=None, *args, **kwargs):
         "As the Trainer's; `eval_dataset` may be the name of one of several sets."
