@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from datasets import Dataset
@@ -17,8 +18,8 @@ from transformers import PreTrainedTokenizerBase
 
 from .core import DataError, replacing
 from .predictions import open_compressed, outputs_in_batches
-from .questions import answer_piece, qa_collator
-from .statistics import resamples
+from .questions import answer_piece, context_positions, qa_collator, unpadded
+from .statistics import percentile_interval, resamples
 
 # %% auto #0
 __all__ = ['predict_qa', 'postprocess_qa', 'qa_scores', 'paragraphs', 'qa_metrics', 'best_null_threshold', 'write_qa_predictions']
@@ -34,72 +35,114 @@ def predict_qa(
     progress: bool = True,  # show a bar
 ) -> list[tuple[np.ndarray, np.ndarray]]:  # start and end logits [T] of each window
     "Logits for every token of every window, without padding."
-    found = [None] * len(windows)
-    left = tokenizer.padding_side == "left"
-    for at, outputs in outputs_in_batches(
-        model, qa_collator(tokenizer), windows, batch_size, progress
-    ):
-        logits = [
-            getattr(outputs, f"{n}_logits").float().cpu().numpy()
-            for n in ("start", "end")
-        ]
-        for row, (i, length) in enumerate(zip(at, windows[at]["length"])):
-            found[i] = tuple(
-                (l[row, -length:] if left else l[row, :length]).copy() for l in logits
-            )
-    return found
+    logits = {}
+    collator = qa_collator(tokenizer)
+    batches = outputs_in_batches(model, collator, windows, batch_size, progress)
+    for rows, outputs in batches:
+        start_logits = outputs.start_logits.float().cpu().numpy()
+        end_logits = outputs.end_logits.float().cpu().numpy()
+        lengths = windows[rows]["length"]
+        for row, length, start, end in zip(rows, lengths, start_logits, end_logits):
+            tokens = unpadded(length, tokenizer)
+            logits[int(row)] = start[tokens].copy(), end[tokens].copy()
+    return [logits[row] for row in range(len(windows))]
 
 # %% ../nbs/api/41_answers.ipynb #a50f579c
-def _candidates(window, logits, n_best, max_answer_length):
+class _Span(NamedTuple):
+    "A piece of a context that may be the answer."
+
+    score: float  # start logit plus end logit
+    start: int  # characters [start, end) of the context
+    end: int
+    window: int  # the row of the window it was found in
+    first: int  # its first and last token there
+    last: int
+
+
+def _best_in_window(window, logits, n_best, max_answer_length):
     "The best spans of a window: (score, first token, last token), highest first."
-    context = np.flatnonzero(
-        ~(
-            np.array(window["question_mask"], bool)
-            | np.array(window["special_tokens_mask"], bool)
-        )
-    )
-    start, end = (l[context] for l in logits)
-    after = np.lib.stride_tricks.sliding_window_view(
-        np.pad(end, (0, max_answer_length - 1), constant_values=-np.inf),
+    positions = context_positions(window)
+    if not positions:
+        return []
+    start_logits = logits[0][positions]
+    end_logits = logits[1][positions]
+    beyond_the_end = np.full(max_answer_length - 1, -np.inf)
+    following = np.lib.stride_tricks.sliding_window_view(
+        np.concatenate([end_logits, beyond_the_end]),
         max_answer_length,
     )
-    score = (start[:, None] + after).ravel()
-    best = np.argsort(-score, kind="stable")[:n_best]
-    return [
-        (
-            float(score[b]),
-            int(context[b // max_answer_length]),
-            int(context[b // max_answer_length + b % max_answer_length]),
-        )
-        for b in best
-        if score[b] > -np.inf
-    ]
+    scores = (start_logits[:, None] + following).ravel()
+    best = []
+    for index in np.argsort(-scores, kind="stable")[:n_best]:
+        if not scores[index] > -np.inf:
+            break
+        start, tokens_after = divmod(int(index), max_answer_length)
+        first = positions[start]
+        last = positions[start + tokens_after]
+        best.append((float(scores[index]), first, last))
+    return best
 
-
-def _answer(example, windows, logits, rows, n_best, max_answer_length):
-    "The best distinct spans of a question, over its windows `rows`, and the score of no answer."
+# %% ../nbs/api/41_answers.ipynb #5dfdce67
+def _best_of_question(context, windows, logits, n_best, max_answer_length):
+    "The best distinct spans of a question over its windows {row: window}, highest first."
     spans = {}
-    null = np.inf
-    for w in rows:
-        window = windows[w]
-        null = min(null, float(logits[w][0][window["cls"]] + logits[w][1][window["cls"]]))
-        for score, first, last in _candidates(
-            window, logits[w], n_best, max_answer_length
-        ):
-            place = answer_piece(
-                example["context"],
-                window["offset_mapping"][first][0],
-                window["offset_mapping"][last][1],
-            )
-            if place[0] < place[1] and (place not in spans or score > spans[place][0]):
-                spans[place] = score, w, first, last
-    return sorted(
-        (
-            (score, *place, w, first, last)
-            for place, (score, w, first, last) in spans.items()
-        ),
-        key=lambda s: -s[0],
-    )[:n_best], null
+    for row, window in windows.items():
+        offsets = window["offset_mapping"]
+        best = _best_in_window(window, logits[row], n_best, max_answer_length)
+        for score, first, last in best:
+            place = answer_piece(context, offsets[first][0], offsets[last][1])
+            is_empty = place[0] >= place[1]
+            if is_empty or (place in spans and score <= spans[place].score):
+                continue
+            spans[place] = _Span(score, *place, row, first, last)
+    return sorted(spans.values(), key=lambda span: -span.score)[:n_best]
+
+
+def _null_score(windows, logits):
+    "The score of no answer: the lowest sum of the logits of `[CLS]` over windows {row: window}."
+    scores = []
+    for row, window in windows.items():
+        start_logits, end_logits = logits[row]
+        scores.append(float(start_logits[window["cls"]] + end_logits[window["cls"]]))
+    return min(scores)
+
+# %% ../nbs/api/41_answers.ipynb #039b427c
+def _prediction(example, spans, null_score, null_threshold):
+    "What is said about a question from its spans, best first; `null_threshold` None: there is an answer."
+    context = example["context"]
+    best = spans[0]
+    null_odds = null_score - best.score
+    may_be_none = null_threshold is not None
+    scores = [span.score for span in spans]
+    if may_be_none:
+        scores.append(null_score)
+    exponentials = np.exp(np.array(scores) - np.max(scores))
+    probabilities = (exponentials / exponentials.sum()).tolist()
+    n_best = [
+        dict(
+            text=context[span.start : span.end],
+            start=span.start,
+            end=span.end,
+            score=span.score,
+            probability=probability,
+        )
+        for span, probability in zip(spans, probabilities)
+    ]
+    answer = n_best[0]
+    if may_be_none and not null_odds <= null_threshold:
+        answer = dict(text="", start=None, end=None, score=null_score)
+    return dict(
+        id=example["id"],
+        text=answer["text"],
+        start=answer["start"],
+        end=answer["end"],
+        score=answer["score"],
+        null_odds=null_odds,
+        window=best.window,
+        tokens=[best.first, best.last],
+        no_answer_probability=probabilities[-1] if may_be_none else None,
+        n_best=n_best,
+    )
 
 # %% ../nbs/api/41_answers.ipynb #235a3a8a
 def postprocess_qa(
@@ -121,51 +164,27 @@ def postprocess_qa(
     if len(logits) != len(windows):
         raise ValueError(f"{len(windows)} windows but logits of {len(logits)}")
     if no_answer is None:
-        no_answer = any(not a["text"] for a in examples["answers"])
-    rows = [[] for _ in range(len(examples))]
-    found = []
-    for w, i in enumerate(windows["example"]):
-        rows[i].append(w)
-    for example, mine in tqdm(
-        zip(examples, rows),
-        total=len(examples),
-        desc="finding answers",
-        disable=not progress,
-        leave=False,
-    ):
-        spans, null = _answer(example, windows, logits, mine, n_best, max_answer_length)
+        no_answer = any(not answers["text"] for answers in examples["answers"])
+    rows_of_example: list[list[int]] = [[] for _ in range(len(examples))]
+    for row, example in enumerate(windows["example"]):
+        rows_of_example[example].append(row)
+    predictions = []
+    bar = tqdm(examples, desc="finding answers", disable=not progress, leave=False)
+    for example, rows in zip(bar, rows_of_example):
+        context = example["context"]
+        mine = {row: windows[row] for row in rows}
+        spans = _best_of_question(context, mine, logits, n_best, max_answer_length)
         if not spans:
             raise DataError(
                 "no token of this context may be an answer",
                 file=f"question {example['id']!r}",
-                text=example["context"],
+                text=context,
                 right="a context of visible characters",
             )
-        scores = np.array([s[0] for s in spans] + [null] * no_answer)
-        shares = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
-        said = not no_answer or null - spans[0][0] <= null_threshold
-        best = spans[0]
-        text = example["context"]
-        found.append(
-            dict(
-                id=example["id"],
-                text=text[best[1] : best[2]] if said else "",
-                start=best[1] if said else None,
-                end=best[2] if said else None,
-                score=best[0] if said else null,
-                null_odds=null - best[0],
-                window=best[3],
-                tokens=[best[4], best[5]],
-                no_answer_probability=float(shares[-1]) if no_answer else None,
-                n_best=[
-                    dict(
-                        text=text[a:b], start=a, end=b, score=score, probability=float(p)
-                    )
-                    for (score, a, b, *_), p in zip(spans, shares)
-                ],
-            )
-        )
-    return found
+        threshold = null_threshold if no_answer else None
+        null_score = _null_score(mine, logits)
+        predictions.append(_prediction(example, spans, null_score, threshold))
+    return predictions
 
 # %% ../nbs/api/41_answers.ipynb #92a75c0e
 def qa_scores(
@@ -173,33 +192,32 @@ def qa_scores(
     examples: Dataset,  # with answers
 ) -> np.ndarray:  # [N,2] exact match and F1, in percent
     "Exact match and F1 of each question."
-    from torchmetrics.functional.text import squad
-
     if len(texts) != len(examples):
         raise ValueError(f"{len(examples)} questions but {len(texts)} answers")
-
-    def score(text, answers):
-        gold = {
-            "id": "",
-            "answers": {"text": list(answers["text"]) or [""], "answer_start": [0]},
-        }
-        found = squad([{"id": "", "prediction_text": text}], [gold])
-        return [float(found["exact_match"]), float(found["f1"])]
-
-    return np.array([score(t, a) for t, a in zip(texts, examples["answers"])]).reshape(
-        -1, 2
-    )
+    pairs = zip(texts, examples["answers"])
+    scores = [_squad_scores(text, answers["text"]) for text, answers in pairs]
+    return np.array(scores).reshape(-1, 2)
 
 
+def _squad_scores(text, gold_texts):
+    "Exact match and F1 of one answer, in percent."
+    from torchmetrics.functional.text import squad  # takes more than a second to import
+
+    gold = dict(text=list(gold_texts) or [""], answer_start=[0])
+    scores = squad([dict(id="", prediction_text=text)], [dict(id="", answers=gold)])
+    return float(scores["exact_match"]), float(scores["f1"])
+
+# %% ../nbs/api/41_answers.ipynb #be58dcdf
 def paragraphs(
     examples: Dataset,  # with id and context
 ) -> list[str]:  # the paragraph of each question
-    "What questions are drawn by: their context; that of question `x` for adversarial versions `x-...` of it in the same set."
-    own = dict(zip(examples["id"], examples["context"]))
-    return [
-        own.get(name.split("-")[0], context)
-        for name, context in zip(examples["id"], examples["context"])
-    ]
+    "What questions are drawn by: their context, or that of question `x` for a version `x-...` of it."
+    context_of = dict(zip(examples["id"], examples["context"]))
+    groups = []
+    for question_id, context in zip(examples["id"], examples["context"]):
+        original_id = question_id.split("-")[0]
+        groups.append(context_of.get(original_id, context))
+    return groups
 
 # %% ../nbs/api/41_answers.ipynb #23ae78a7
 def qa_metrics(
@@ -217,51 +235,44 @@ def qa_metrics(
 ) -> dict:
     "SQuAD's metrics, with bootstrap intervals on request."
     scores = qa_scores(texts, examples)
-    none = np.array([not a["text"] for a in examples["answers"]], bool)
-    kinds = {"": np.ones(len(scores), bool)} | (
-        {"_has_answer": ~none, "_no_answer": none} if none.any() else {}
-    )
     if not len(scores):
-        return {"n": 0} | {
-            k: v
-            for m in ("exact_match", "f1")
-            for k, v in ((m, None), (f"{m}_undefined", "no questions"))
-        }
-    weights = (
-        np.concatenate(
-            list(
-                resamples(
-                    len(scores),
-                    n_resamples,
-                    groups=paragraphs(examples) if groups is None else groups,
-                    seed=seed,
-                )
-            )
-        )
-        if intervals
-        else None
-    )
-    out = {"n": len(scores)}
-    for kind, mask in kinds.items():
-        for m, name in enumerate(("exact_match", "f1")):
-            out |= _mean(f"{name}{kind}", scores[:, m], mask, weights, level)
-    return out
+        metrics: dict = {"n": 0}
+        for name in ("exact_match", "f1"):
+            metrics |= {name: None, f"{name}_undefined": "no questions"}
+        return metrics
+    weights = None
+    if intervals:
+        groups = paragraphs(examples) if groups is None else groups
+        draws = resamples(len(scores), n_resamples, groups=groups, seed=seed)
+        weights = np.concatenate(list(draws))
+    metrics = {"n": len(scores)}
+    for suffix, mask in _kinds_of_questions(examples).items():
+        for column, name in enumerate(("exact_match", "f1")):
+            values = scores[:, column]
+            metrics |= _mean_metric(name + suffix, values, mask, weights, level)
+    return metrics
 
 
-def _mean(name, values, mask, weights, level):
+def _kinds_of_questions(examples):
+    "Masks [N] of all questions and, where some have no answer, of both kinds."
+    answered = np.array([bool(answers["text"]) for answers in examples["answers"]])
+    kinds = {"": np.ones(len(examples), bool)}
+    if not answered.all():
+        kinds |= {"_has_answer": answered, "_no_answer": ~answered}
+    return kinds
+
+
+def _mean_metric(name, values, mask, weights, level):
     "A metric over the questions of `mask`, with bounds where there are weights."
     if not mask.any():
         return {name: None, f"{name}_undefined": "no such question"}
+    mean = float(values[mask].mean())
     if weights is None:
-        return {name: float(values[mask].mean())}
-    with np.errstate(invalid="ignore"):
+        return {name: mean}
+    with np.errstate(invalid="ignore"):  # a resample without such a question
         draws = weights[:, mask] @ values[mask] / weights[:, mask].sum(1)
-    low, high = np.nanpercentile(draws, [50 * (1 - level), 50 * (1 + level)])
-    return {
-        name: float(values[mask].mean()),
-        f"{name}_low": float(low),
-        f"{name}_high": float(high),
-    }
+    low, high = percentile_interval(draws, mean, level)
+    return {name: mean, f"{name}_low": low, f"{name}_high": high}
 
 # %% ../nbs/api/41_answers.ipynb #ca725682
 def best_null_threshold(
@@ -269,19 +280,22 @@ def best_null_threshold(
     examples: Dataset,  # with answers
 ) -> tuple[float, float]:  # the threshold, and F1 in percent there
     "The `null_threshold` with the highest mean F1 on a set."
-    odds = np.array([p["null_odds"] for p in predictions])
-    spoken = qa_scores([p["n_best"][0]["text"] for p in predictions], examples)[:, 1]
-    silent = qa_scores([""] * len(predictions), examples)[:, 1]
-    order = np.argsort(odds, kind="stable")
-    ends = np.r_[
-        0, np.flatnonzero(np.diff(odds[order])) + 1, len(odds)
-    ]  # so many of the lowest odds speak
-    f1 = (
-        np.r_[0, spoken[order].cumsum()] + silent.sum() - np.r_[0, silent[order].cumsum()]
-    )[ends] / len(odds)
-    best = int(f1.argmax())
-    edges = np.r_[odds[order][0] - 1, odds[order]]
-    return float(edges[ends[best]]), float(f1[best])
+    best_texts = [prediction["n_best"][0]["text"] for prediction in predictions]
+    null_odds = np.array([prediction["null_odds"] for prediction in predictions])
+    order = np.argsort(null_odds, kind="stable")
+    null_odds = null_odds[order]
+    f1_answered = qa_scores(best_texts, examples)[order, 1]
+    f1_silent = qa_scores([""] * len(predictions), examples)[order, 1]
+    # mean F1 when the first 0, 1, 2, ... questions of the order are answered
+    sums_answered = np.concatenate([[0], f1_answered.cumsum()])
+    sums_silent = np.concatenate([[0], f1_silent.cumsum()])
+    f1 = (sums_answered + f1_silent.sum() - sums_silent) / len(predictions)
+    # questions with equal odds are answered together
+    changes = np.flatnonzero(np.diff(null_odds)) + 1
+    counts = np.concatenate([[0], changes, [len(predictions)]])
+    best = counts[f1[counts].argmax()]
+    threshold = null_odds[best - 1] if best else null_odds[0] - 1
+    return float(threshold), float(f1[best])
 
 # %% ../nbs/api/41_answers.ipynb #9c989aac
 def write_qa_predictions(
@@ -296,20 +310,19 @@ def write_qa_predictions(
     if len(examples) != len(predictions):
         raise ValueError(f"{len(examples)} questions but {len(predictions)} predictions")
     path = Path(path)
-    scores = qa_scores([p["text"] for p in predictions], examples)
+    scores = qa_scores([prediction["text"] for prediction in predictions], examples)
     with replacing(path, "wb") as file, open_compressed(file, path) as out:
-        for row, p, (exact, f1) in zip(examples, predictions, scores):
-            said = dict(
-                predicted_text=p["text"],
-                predicted_start=p["start"],
-                predicted_end=p["end"],
-                predicted_score=p["score"],
-                null_odds=p["null_odds"],
-                exact_match=exact,
+        for row, prediction, (exact_match, f1) in zip(examples, predictions, scores):
+            predicted = dict(
+                predicted_text=prediction["text"],
+                predicted_start=prediction["start"],
+                predicted_end=prediction["end"],
+                predicted_score=prediction["score"],
+                null_odds=prediction["null_odds"],
+                exact_match=exact_match,
                 f1=f1,
-                n_best=p["n_best"][:n_best],
+                n_best=prediction["n_best"][:n_best],
             )
-            out.write(
-                (json.dumps(row | said, ensure_ascii=False, default=str) + "\n").encode()
-            )
+            line = json.dumps(row | predicted, ensure_ascii=False, default=str)
+            out.write(f"{line}\n".encode())
     return path

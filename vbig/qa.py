@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from datasets import Dataset, Features, Value
+from datasets import Dataset
 from datasets.utils import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -21,29 +22,34 @@ from vbig.attribution import (
     as_text_attribution,
     check_request,
     check_texts,
-    integrated_gradients,
+    explain,
+    text_options,
     tokenizer_baseline,
 )
+from .losses import AttributionPenalty
 from .path import deterministic
-from .planted import ANSWER_FEATURES
 from vbig.questions import (
-    QUESTION_COLUMNS,
-    answer_piece,
     best_spans,
     qa_collator,
+    question_features,
     span_target,
     tokenize_qa,
+    window_answer,
 )
-from .regularizers import token_columns
-from .trainer import IGTrainer, column_tables, columns_to_make
+from .regularizers import Penalty, token_columns
+from .trainer import IGTrainer, columns_to_make, make_token_columns
 
 # %% auto #0
-__all__ = ['SpanAttribution', 'attribute_qa', 'prepare_qa', 'QATrainer']
+__all__ = ['SpanAttribution', 'attribute_qa', 'prepare_qa', 'SpanPenalty', 'QATrainer']
 
 # %% ../nbs/api/42_qa.ipynb #fee6f90c
 @dataclass
 class SpanAttribution(TextAttribution):
-    "Integrated Gradients of an answer: a `TextAttribution` with the question as first text and (what one window shows of) the context as second; `target`, `predicted` and `label` are answers."
+    """Attributions of an answer: a `TextAttribution` of question and context.
+
+    The question is the first text, (what one window shows of) the context the second;
+    `target`, `predicted` and `label` are answers.
+    """
 
     sides = "question", "context"
 
@@ -53,64 +59,82 @@ class SpanAttribution(TextAttribution):
 
     @property
     def context(self) -> str:
-        return self.hypothesis
+        return str(self.hypothesis)
 
 # %% ../nbs/api/42_qa.ipynb #cd89da56
-def _chosen(target, windows, found):
-    "For each question the window to attribute, and first and last token of the span there."
-    if target == "predicted":
-        return [(p["window"], *p["tokens"]) for p in found]
-    best = {}
-    for w, row in enumerate(windows):
-        place = (w, row["start_positions"], row["end_positions"])
-        if row["example"] not in best or row["start_positions"] != row["cls"]:
-            best[row["example"]] = place
-    return [best[i] for i in range(len(found))]
+def _predicted_windows(windows, predictions):
+    "For each question the window of the best span, which takes the place of the gold one."
+    chosen = []
+    for prediction in predictions:
+        start, end = prediction["tokens"]
+        window = windows[prediction["window"]]
+        chosen.append({**window, "start_positions": start, "end_positions": end})
+    return chosen
 
 
-def _as_span(found, row, window, example, prediction, unit, rule, several):
-    "One row of an `Attribution` as a `SpanAttribution`."
-    sides = [
-        None if s else 0 if q else 1
-        for q, s in zip(window["question_mask"], window["special_tokens_mask"])
-    ]
-    spans = {n["text"]: n["probability"] for n in prediction["n_best"][::-1]}
-    spans = dict(sorted(spans.items(), key=lambda item: -item[1]))
+def _gold_windows(windows):
+    "For each question the last window that holds its answer; else its first."
+    chosen = {}
+    for window in windows:
+        holds_answer = window["start_positions"] != window["cls"]
+        if holds_answer or window["example"] not in chosen:
+            chosen[window["example"]] = window
+    return list(chosen.values())
+
+
+def _explained(model, tokenizer, windows, explain_batch, batch_size, progress):
+    "Yield (window, `Attribution` of its batch, its row there)."
+    device = next(model.parameters()).device
+    collator = qa_collator(tokenizer)
+    begins = range(0, len(windows), batch_size)
+    for begin in tqdm(begins, desc="Attributing", disable=not progress, leave=False):
+        part = windows[begin : begin + batch_size]
+        batch = {name: values.to(device) for name, values in collator(part).items()}
+        found = explain_batch(model, batch, span_target)
+        if tokenizer.padding_side == "left":
+            lengths = [window["length"] for window in part]
+            found.scores = _tokens_in_front(found.scores, lengths)
+        for row, window in enumerate(part):
+            yield window, found, row
+
+
+def _segments(window):
+    "0 at tokens of the question, 1 at those of the context, None at special tokens."
+    segments = []
+    for question, special in zip(window["question_mask"], window["special_tokens_mask"]):
+        segment = 0 if question else 1
+        segments.append(None if special else segment)
+    return segments
+
+
+def _as_span(found, row, window, example, prediction, several, unit):
+    "One row of an `Attribution` as a `SpanAttribution`; `several`: whether there are more windows."
+    probabilities = {}
+    for span in prediction["n_best"]:  # highest first; equal texts count once
+        probabilities.setdefault(span["text"], span["probability"])
     gold = example["answers"]["text"]
-    s = window["start_positions"]
-    e = window["end_positions"]
-    text = (
-        ""
-        if s == window["cls"]
-        else example["context"][
-            slice(
-                *answer_piece(
-                    example["context"],
-                    window["offset_mapping"][s][0],
-                    window["offset_mapping"][e][1],
-                )
-            )
-        ]
-    )
-    made = as_text_attribution(
+    return as_text_attribution(
         SpanAttribution,
         found,
         row,
-        (window, sides, several),
+        (window, _segments(window), several),
         (example["question"], example["context"]),
         unit,
-        rule,
-        spans,
-        text,
-        gold[0] if gold else None,
+        probabilities,
+        target=window_answer(window, example["context"]),
+        label=gold[0] if gold else None,
     )
-    made.predicted = prediction["text"]
-    return made
 
 # %% ../nbs/api/42_qa.ipynb #6405ebec
-def _unpadded(scores, lengths):
-    "Rows moved to the front, where padding stood there."
-    return torch.stack([row.roll(-(len(row) - n)) for row, n in zip(scores, lengths)])
+def _tokens_in_front(
+    values: torch.Tensor,  # [B,T,...]
+    lengths: Sequence[int] | torch.Tensor,  # tokens of each row [B]
+) -> torch.Tensor:  # [B,T,...]
+    "Rows that were padded in front, with their tokens in front."
+    width = values.shape[1]
+    return torch.stack(
+        [row.roll(int(length) - width, 0) for row, length in zip(values, lengths)]
+    )
 
 
 def _as_examples(questions, contexts, target):
@@ -127,19 +151,13 @@ def _as_examples(questions, contexts, target):
     for text in (*questions, *contexts):
         if not text.strip():
             raise ValueError("a question or context is empty")
-    rows = [
-        dict(id=str(i), context=c, question=q, answers=dict(text=[], answer_start=[]))
-        for i, (q, c) in enumerate(zip(questions, contexts))
-    ]
-    return Dataset.from_list(
-        rows,
-        features=Features(
-            {
-                **{n: Value("string") for n in QUESTION_COLUMNS[:3]},
-                "answers": ANSWER_FEATURES,
-            }
-        ),
+    columns = dict(
+        id=[str(number) for number in range(len(questions))],
+        context=contexts,
+        question=questions,
+        answers=[dict(text=[], answer_start=[]) for _ in questions],
     )
+    return Dataset.from_dict(columns, features=question_features())
 
 # %% ../nbs/api/42_qa.ipynb #a6e2be59
 def attribute_qa(
@@ -151,6 +169,7 @@ def attribute_qa(
     # the span attributed: "predicted", or "label" for the gold span (of a set)
     target: str = "predicted",
     unit: str = "word",  # "word", or "token" for the model's own pieces
+    attribution: str = "integrated_gradients",  # a name of `ATTRIBUTION_METHODS`
     n_steps: int = 10,  # path nodes (those to start with, for "adaptive")
     rule: str = "adaptive",  # quadrature rule
     # "zero", "pad", "mask", a token id, or an embedding [D]
@@ -163,86 +182,70 @@ def attribute_qa(
     doc_stride: int | None = None,
     batch_size: int = 32,  # windows held at a time
     progress: bool = False,  # show bars
+    **options,  # further ones of the method
     # one for each question, in the order given; `truncated` where the context took
     # several windows
 ) -> list[SpanAttribution]:
-    "Integrated Gradients of answers, as tokens or words of question and context with character offsets."
+    "Attributions of answers, as tokens or words of question and context with character offsets."
     if target not in ("predicted", "label"):
         raise ValueError(f"unknown target {target!r}: choose from predicted, label")
-    max_length = max_length or min(384, tokenizer.model_max_length)
+    if max_length is None:
+        max_length = min(384, tokenizer.model_max_length)
     check_request(tokenizer, unit, rule, n_steps, max_length, batch_size)
-    examples = _as_examples(questions, contexts, target)
+    options = text_options(
+        attribution,
+        n_steps=n_steps,
+        rule=rule,
+        baseline=baseline,
+        tolerance=tolerance,
+        max_steps=max_steps,
+        **options,
+    )
     if isinstance(baseline, str) and baseline in ("pad", "mask"):
-        baseline = tokenizer_baseline(tokenizer, baseline)
+        options["baseline"] = tokenizer_baseline(tokenizer, baseline)
+    examples = _as_examples(questions, contexts, target)
     windows = tokenize_qa(
         examples, tokenizer, max_length=max_length, doc_stride=doc_stride
     )
-    found = postprocess_qa(
-        examples,
-        windows,
-        predict_qa(model, tokenizer, windows, batch_size, progress=progress),
-        no_answer=False,
-        progress=progress,
+    logits = predict_qa(model, tokenizer, windows, batch_size, progress=progress)
+    predictions = postprocess_qa(
+        examples, windows, logits, no_answer=False, progress=progress
     )
-    chosen = [
-        windows[w] | dict(start_positions=s, end_positions=e)
-        for w, s, e in _chosen(target, windows, found)
-    ]
-    several = Counter(windows["example"])
-    made = []
-    device = next(model.parameters()).device
-    for at in tqdm(
-        range(0, len(chosen), batch_size),
-        desc="Attributing",
-        disable=not progress,
-        leave=False,
+    if target == "predicted":
+        chosen = _predicted_windows(windows, predictions)
+    else:
+        chosen = _gold_windows(windows)
+    explain_batch = partial(explain, attribution=attribution, **options)
+    windows_of_example = Counter(windows["example"])
+    spans = []
+    for window, found, row in _explained(
+        model, tokenizer, chosen, explain_batch, batch_size, progress
     ):
-        batch = {
-            k: v.to(device)
-            for k, v in qa_collator(tokenizer)(chosen[at : at + batch_size]).items()
-        }
-        attributed = integrated_gradients(
-            model,
-            batch,
-            span_target,
-            n_steps=n_steps,
-            rule=rule,
-            baseline=baseline,
-            tolerance=tolerance,
-            max_steps=max_steps,
-        )
-        if tokenizer.padding_side == "left":
-            attributed.scores = _unpadded(
-                attributed.scores, [w["length"] for w in chosen[at : at + batch_size]]
-            )
-        made += [
-            _as_span(
-                attributed,
-                row,
-                w,
-                examples[w["example"]],
-                found[w["example"]],
-                unit,
-                rule,
-                several[w["example"]] > 1,
-            )
-            for row, w in enumerate(chosen[at : at + batch_size])
-        ]
-    return made
+        number = window["example"]
+        example = examples[number]
+        prediction = predictions[number]
+        several = windows_of_example[number] > 1
+        span = _as_span(found, row, window, example, prediction, several, unit)
+        spans.append(span)
+    return spans
 
 # %% ../nbs/api/42_qa.ipynb #7a11422a
-def _window_columns(batch, dataset, needs, words, weights):
+def _window_columns(batch, needs, *, dataset, **settings):
     "`token_columns` for windows: the question in the place of the first text, and `segment` 1 on it."
-    texts = {
-        name: [dataset[i][column] for i in batch["example"]]
-        for name, column in (("premise", "question"), ("hypothesis", "context"))
-    }
-    made = token_columns({**batch, **texts}, needs, words=words, weights=weights)
-    if "segment" in made:
-        made["segment"] = [
-            [1 - s if s >= 0 else s for s in row] for row in made["segment"]
-        ]
-    return made
+    texts = dict(
+        premise=[dataset[example]["question"] for example in batch["example"]],
+        hypothesis=[dataset[example]["context"] for example in batch["example"]],
+    )
+    columns = token_columns({**batch, **texts}, needs, **settings)
+    if "segment" in columns:
+        columns["segment"] = [_exchanged(row) for row in columns["segment"]]
+    return columns
+
+
+def _exchanged(segment):
+    "Segments with the two texts exchanged; -1 stays."
+    exchanged = {0: 1, 1: 0, -1: -1}
+    return [exchanged[text] for text in segment]
 
 
 def prepare_qa(
@@ -268,22 +271,64 @@ def prepare_qa(
         num_proc=num_proc,
         **kwargs,
     )
-    needs, make = columns_to_make(args, windows)
-    if make:
-        windows = windows.map(
-            _window_columns,
-            batched=True,
-            fn_kwargs=dict(dataset=dataset, **column_tables(args, make, weights)),
-            num_proc=num_proc,
-            desc="Weighing tokens",
-        )
-    return windows, qa_collator(
-        tokenizer, token_columns=(*needs, *["question_mask"] * (args.ig_mode != "none"))
+    needs, missing = columns_to_make(args, windows)
+    windows = make_token_columns(
+        windows,
+        args,
+        missing,
+        artifact_weights=weights,
+        make=partial(_window_columns, dataset=dataset),
+        num_proc=num_proc,
     )
+    columns = (*needs, "question_mask")
+    if args.ig_mode == "none":
+        columns = ()
+    return windows, qa_collator(tokenizer, token_columns=columns)
+
+# %% ../nbs/api/42_qa.ipynb #a6cb439d
+class SpanPenalty(AttributionPenalty):
+    "The attribution penalty on start logit plus end logit."
+
+    def __init__(
+        self,
+        penalty: Penalty,  # what is penalised
+        target: Callable = span_target,  # (outputs, inputs) -> one number a row
+        name: str = "ig",  # prefix of the log lines and of the file in a checkpoint
+    ):
+        super().__init__(penalty, target, name)
+        self.token_columns = (*self.token_columns, "question_mask")
+
+    def prepare_inputs(self, inputs):
+        "The batch with the positions of the spans that are penalised."
+        if self.trainer.args.ig_target != "predicted":
+            return inputs
+        return {**inputs, **self._predicted_spans(inputs)}
+
+    @torch.no_grad()
+    def _predicted_spans(self, inputs):
+        "Positions of the spans that the model marks for a batch, without dropout."
+        model = self.trainer.model
+        model_inputs = {
+            name: values
+            for name, values in self.trainer.model_inputs(inputs).items()
+            if not name.endswith("_positions")
+        }
+        with deterministic(model):
+            outputs = model(**model_inputs)
+        not_context = inputs["special_tokens_mask"] + inputs["question_mask"]
+        start, end = best_spans(
+            outputs.start_logits.float(),
+            outputs.end_logits.float(),
+            allowed=(not_context == 0) & (inputs["attention_mask"] == 1),
+        )
+        return dict(start_positions=start, end_positions=end)
 
 # %% ../nbs/api/42_qa.ipynb #27105748
 class QATrainer(IGTrainer):
-    "`IGTrainer` for spans: the penalty is on the attributions of start logit plus end logit; evaluation gives exact match and F1."
+    "`IGTrainer` for spans: penalty on start logit plus end logit, evaluation by exact match and F1."
+
+    penalty_class = SpanPenalty
+    extra_columns = ("special_tokens_mask", "question_mask")
 
     def __init__(
         self,
@@ -297,66 +342,45 @@ class QATrainer(IGTrainer):
     ):
         super().__init__(model, args, **kwargs)
         self.eval_examples = eval_examples
-        self._judged = None
-        self._extra = (*self._extra, "question_mask")
-        self.ig_target = span_target
+        self._evaluated = None
         if eval_examples is not None:
-            self.compute_metrics = self._score
-
-    def _add_penalty(self, inputs):
-        if self.args.ig_target == "predicted":
-            inputs = {**inputs, **self._predicted(inputs)}
-        return super()._add_penalty(inputs)
-
-    @torch.no_grad()
-    def _predicted(self, inputs):
-        "Positions of the spans that the model marks for a batch, without dropout."
-        batch = self._prepare_inputs(self._plain(inputs))
-        with deterministic(self.model):
-            outputs = self.model(
-                **{k: v for k, v in batch.items() if not k.endswith("_positions")}
-            )
-        allowed = (
-            batch["attention_mask"].bool()
-            & ~self._prepare_inputs(inputs)["special_tokens_mask"].bool()
-            & ~self._prepare_inputs(inputs)["question_mask"].bool()
-        )
-        return dict(
-            zip(
-                ("start_positions", "end_positions"),
-                best_spans(
-                    outputs.start_logits.float(), outputs.end_logits.float(), allowed
-                ),
-            )
-        )
+            self.compute_metrics = self._answer_metrics
 
     def evaluate(self, eval_dataset=None, *args, **kwargs):
         "As the Trainer's; `eval_dataset` may be the name of one of several sets."
-        if not isinstance(eval_dataset, dict) and not (
-            eval_dataset is None and isinstance(self.eval_dataset, dict)
-        ):
-            named = isinstance(eval_dataset, str)
-            self._judged = (
-                (self.eval_dataset[eval_dataset], self.eval_examples[eval_dataset])
-                if named and self.eval_examples
-                else (eval_dataset or self.eval_dataset, self.eval_examples)
-            )
+        given = self.eval_dataset if eval_dataset is None else eval_dataset
+        if not isinstance(given, dict):  # of several sets, each comes here by itself
+            self._evaluated = self._windows_and_examples(given)
         return super().evaluate(eval_dataset, *args, **kwargs)
 
-    def _score(self, prediction):
+    def _windows_and_examples(self, given):
+        "The windows that are evaluated now, and their questions."
+        if not isinstance(given, str):
+            return given, self.eval_examples
+        examples = self.eval_examples and self.eval_examples[given]
+        return self.eval_dataset[given], examples
+
+    def prediction_step(self, model, inputs, *args, **kwargs):
+        "As the Trainer's; but tokens stand in front, for rows of batches of all widths are put together."
+        loss, logits, labels = super().prediction_step(model, inputs, *args, **kwargs)
+        if logits is not None and self._padding_side() == "left":
+            lengths = inputs["attention_mask"].sum(1)
+            logits = tuple(_tokens_in_front(values, lengths) for values in logits)
+        return loss, logits, labels
+
+    def _padding_side(self):
+        return getattr(self.processing_class, "padding_side", "right")
+
+    def _answer_metrics(self, prediction):
         "Exact match and F1 from the padded logits of the windows that are evaluated now."
-        windows, examples = self._judged
-        left = (
-            self.processing_class is not None
-            and self.processing_class.padding_side == "left"
-        )
+        windows, examples = self._evaluated
+        start_logits, end_logits = prediction.predictions[:2]
+        lengths = windows["length"][:]
         logits = [
-            tuple(l[-n:] if left else l[:n] for l in pair)
-            for n, *pair in zip(windows["length"], *prediction.predictions[:2])
+            (start[:length], end[:length])
+            for start, end, length in zip(start_logits, end_logits, lengths)
         ]
-        texts = [
-            p["text"] for p in postprocess_qa(examples, windows, logits, progress=False)
-        ]
-        return {
-            k: v for k, v in qa_metrics(texts, examples).items() if isinstance(v, float)
-        }
+        predictions = postprocess_qa(examples, windows, logits, progress=False)
+        texts = [prediction["text"] for prediction in predictions]
+        metrics = qa_metrics(texts, examples)
+        return {name: v for name, v in metrics.items() if isinstance(v, float)}

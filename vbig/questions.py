@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from datasets import Dataset, DatasetDict, Features, Value
 from datasets.utils import tqdm
 from transformers import PreTrainedTokenizerBase
+from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
 from .core import DataError
 from .data import PairCollator
@@ -26,73 +26,66 @@ from .sources import ColumnTypes, RecordFormat, checked_text, load_source, with_
 from .words import character_kind, trim_span
 
 # %% auto #0
-__all__ = ['QUESTION_COLUMNS', 'QA_HUB', 'load_qa', 'answer_piece', 'tokenize_qa', 'qa_collator', 'span_target', 'best_spans']
+__all__ = ['QUESTION_COLUMNS', 'QA_HUB', 'QUESTIONS', 'question_features', 'load_qa', 'answer_piece', 'context_positions',
+           'window_answer', 'unpadded', 'tokenize_qa', 'qa_collator', 'span_target', 'best_spans']
 
 # %% ../nbs/api/40_questions.ipynb #c5253577
-_QA_EXAMPLE = '{"id": "1", "context": "Ada lives in Rome.", "question": "Where does Ada live?", "answers": {"text": ["Rome"], "answer_start": [13]}}'
+_EXAMPLE_ROW = (
+    '{"id": "1", "context": "Ada lives in Rome.", "question": "Where does Ada live?",'
+    ' "answers": {"text": ["Rome"], "answer_start": [13]}}'
+)
+# the lists of the nested layout, outermost first, and what one of their entries is
+_NESTED_LISTS = {"paragraphs": "paragraph", "qas": "question"}
 
 
-def _questions(record, shown, line, outer=None, where=""):
-    "Yield (where, flat row) for a row, a paragraph with `qas`, or an article with `paragraphs`."
-    level = next((name for name in ("paragraphs", "qas") if name in record), None)
+def _flat_rows(record, display_name, line, outer=None, place=""):
+    "Yield (place, flat row) for a row, a paragraph with `qas`, or an article with `paragraphs`."
+    outer = outer or {}
+    level = next((name for name in _NESTED_LISTS if name in record), None)
     if level is None:
-        yield where, {**(outer or {}), **record}
+        yield place, {**outer, **record}
         return
-    kept = {**(outer or {}), **{k: v for k, v in record.items() if k != level}}
-    inner = record[level]
-    if not isinstance(inner, list) or not all(isinstance(r, dict) for r in inner):
+    entries = record[level]
+    if not _is_list_of_objects(entries):
         raise DataError(
             f"{level!r} is no list of objects",
-            file=shown + where,
+            file=display_name + place,
             line=line,
-            text=inner,
-            right="the nested layout of SQuAD, or rows like " + _QA_EXAMPLE,
+            text=entries,
+            right=f"the nested layout of SQuAD, or rows like {_EXAMPLE_ROW}",
         )
-    article = (
-        f", article {record['title']!r}"
-        if level == "paragraphs" and "title" in record
-        else ""
-    )
-    for i, one in enumerate(inner):
-        yield from _questions(
-            one,
-            shown,
-            line,
-            kept,
-            f"{where}{article}, {'paragraph' if level == 'paragraphs' else 'question'} {i}",
-        )
+    shared = {name: value for name, value in record.items() if name != level}
+    if level == "paragraphs" and "title" in record:
+        place += f", article {record['title']!r}"
+    for number, entry in enumerate(entries):
+        entry_place = f"{place}, {_NESTED_LISTS[level]} {number}"
+        yield from _flat_rows(entry, display_name, line, {**outer, **shared}, entry_place)
+
+
+def _is_list_of_objects(value):
+    return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
 
 # %% ../nbs/api/40_questions.ipynb #54a7c0d3
-def _listed(given):
+def _texts_and_starts(answers):
     "Answers as two lists, texts and starts; None where they have neither form."
-    if isinstance(given, Mapping):
-        texts = given.get("text")
-        starts = given.get("answer_start")
-        return (
-            ([texts], [starts])
-            if isinstance(texts, str)
-            else (texts, starts)
-            if isinstance(texts, list)
-            and isinstance(starts, list)
-            and len(texts) == len(starts)
-            else None
-        )
-    if isinstance(given, list) and all(isinstance(a, Mapping) for a in given):
-        return [a.get("text") for a in given], [a.get("answer_start") for a in given]
+    if isinstance(answers, list) and all(isinstance(a, Mapping) for a in answers):
+        texts = [answer.get("text") for answer in answers]
+        starts = [answer.get("answer_start") for answer in answers]
+        return texts, starts
+    if not isinstance(answers, Mapping):
+        return None
+    texts = answers.get("text")
+    starts = answers.get("answer_start")
+    if isinstance(texts, str):
+        return [texts], [starts]
+    are_lists = isinstance(texts, list) and isinstance(starts, list)
+    if are_lists and len(texts) == len(starts):
+        return texts, starts
+    return None
 
-
-def _other_units(context, text, start):
-    "In what units `start` would lead to the answer, where they are not characters."
-    for units, codec, size in (
-        ("UTF-16 units", "utf-16-le", 2),
-        ("bytes of UTF-8", "utf-8", 1),
-    ):
-        if context.encode(codec)[size * start :].startswith(text.encode(codec)):
-            return units
-
-
+# %% ../nbs/api/40_questions.ipynb #fcda765a
 def _check_answer(context, text, start, where):
-    "Raise DataError unless `text` stands at `start`."
+    "Raise DataError unless `text` stands at `start`; `where` names file and line."
     if not isinstance(text, str) or not text.strip():
         raise DataError(
             "an answer is no text",
@@ -107,212 +100,253 @@ def _check_answer(context, text, start, where):
             text=f"{text!r} at {start!r}",
             right="the place of its first character in the context, from 0",
         )
-    if start >= 0 and context.startswith(text, start):
-        return
-    places = [m.start() for m in re.finditer(re.escape(text), context)]
+    if start < 0 or not context.startswith(text, start):
+        raise _misplaced_answer(context, text, start, where)
+
+# %% ../nbs/api/40_questions.ipynb #90eb65c3
+def _misplaced_answer(context, text, start, where):
+    "The DataError for an answer that does not stand at `start`: where it does, if anywhere."
+    places = [match.start() for match in re.finditer(re.escape(text), context)]
     if not places:
-        raise DataError(
+        return DataError(
             "an answer does not stand in its context",
             **where,
             text=f"{text!r} in {context!r}",
             right="a piece of the context, letter by letter",
         )
-    units = _other_units(context, text, start) if start > 0 else None
-    raise DataError(
-        f"answer_start {start} does not lead to the answer"
-        + (f": it counts {units}" if units else ""),
+    what = f"answer_start {start} does not lead to the answer"
+    units = _other_units(context, text, start)
+    if units:
+        what += f": it counts {units}"
+    text_at_start = context[max(start, 0) :][: len(text)]
+    right_starts = " or ".join(str(place) for place in places[:5])
+    return DataError(
+        what,
         **where,
-        text=f"{text!r}; there stands {context[max(start, 0) :][: len(text)]!r}",
-        right=f"answer_start {' or '.join(map(str, places[:5]))}, in characters",
+        text=f"{text!r}; there stands {text_at_start!r}",
+        right=f"answer_start {right_starts}, in characters",
     )
+
+
+def _other_units(context, text, start):
+    "In what units `start` would lead to the answer, where they are not characters."
+    if start <= 0:
+        return None
+    if context.encode("utf-16-le")[2 * start :].startswith(text.encode("utf-16-le")):
+        return "UTF-16 units"
+    if context.encode("utf-8")[start:].startswith(text.encode("utf-8")):
+        return "bytes of UTF-8"
+    return None
 
 # %% ../nbs/api/40_questions.ipynb #8b0ef5ec
 QUESTION_COLUMNS = ("id", "context", "question", "answers")
 
 
-def _answers(row, context, where):
-    "The answers of a row in form, checked."
+def _checked_answers(row, context, where):
+    "The answers of a row in form, each checked against its context."
     impossible = row.get("is_impossible")
-    found = (
-        _listed(row["answers"])
-        if row.get("answers") is not None
-        else ([], [])
-        if impossible
-        else None
-    )
-    if found is None:
+    answers = row.get("answers")
+    if answers is None and impossible:
+        answers = []
+    both = _texts_and_starts(answers)
+    if both is None:
         raise DataError(
             "no answers",
             **where,
             text=row.get("answers", f"columns {', '.join(row)}"),
-            right='"answers": {"text": [...], "answer_start": [...]} of equal length (both empty where there is no answer), or a list of {"text", "answer_start"}',
+            right='"answers": {"text": [...], "answer_start": [...]} of equal length (both'
+            ' empty where there is no answer), or a list of {"text", "answer_start"}',
         )
-    if impossible and found[0]:
+    texts, starts = both
+    if impossible and texts:
         raise DataError(
             "is_impossible is true, but there is an answer",
             **where,
-            text=found[0],
+            text=texts,
             right="one or the other",
         )
-    if impossible is False and not found[0]:
+    if impossible is False and not texts:
         raise DataError(
             "no answer, but is_impossible is false",
             **where,
             right="an answer, or is_impossible true",
         )
-    for text, start in zip(*found):
+    for text, start in zip(texts, starts):
         _check_answer(context, text, start, where)
-    return dict(text=found[0], answer_start=[int(s) for s in found[1]])
+    return dict(text=texts, answer_start=[int(start) for start in starts])
+
+# %% ../nbs/api/40_questions.ipynb #26eb1c3a
+def _checked_id(row, where):
+    "The `id` of a row: a text that is not blank, or a whole number."
+    given = row.get("id")
+    right_type = isinstance(given, str | Integral) and not isinstance(given, bool)
+    if right_type and str(given).strip():
+        return given
+    raise DataError(
+        "this question has no id",
+        **where,
+        text=row.get("question", row),
+        right='an "id" (text or a whole number) that no other question of the file has',
+    )
 
 
-def _qa_row(row, shown, line):
-    "One row in form; DataError says what is wrong."
-    where = dict(file=shown, line=line)
-    name = row.get("id")
-    if (
-        name is None
-        or isinstance(name, bool)
-        or not isinstance(name, str | Integral)
-        or not str(name).strip()
-    ):
-        raise DataError(
-            "this question has no id",
-            **where,
-            text=row.get("question", row),
-            right="an \"id\" (text or a whole number) that no other question of the file has",
-        )
+def _row_in_form(row, display_name, line):
+    "One row with the columns of vbig; DataError says what is wrong."
+    question_id = _checked_id(row, dict(file=display_name, line=line))
+    where = dict(file=f"{display_name}, question {question_id!r}", line=line)
+    texts = {}
     for column in ("context", "question"):
         if column not in row:
             raise DataError(
                 f"no {column!r}",
-                file=f"{shown}, question {name!r}",
-                line=line,
+                **where,
                 text=f"columns {', '.join(row)}",
-                right=f"rows like {_QA_EXAMPLE}",
+                right=f"rows like {_EXAMPLE_ROW}",
             )
-    where["file"] = f"{shown}, question {name!r}"
-    texts = {
-        c: checked_text(row, c, c, where["file"], line) for c in ("context", "question")
-    }
-    return {
-        "id": str(name),
-        **texts,
-        "answers": _answers(row, texts["context"], where),
-    } | {k: v for k, v in row.items() if k not in QUESTION_COLUMNS}
+    for column in ("context", "question"):
+        texts[column] = checked_text(row, column, column, where["file"], line)
+    answers = _checked_answers(row, texts["context"], where)
+    others = {name: v for name, v in row.items() if name not in QUESTION_COLUMNS}
+    return {"id": str(question_id), **texts, "answers": answers, **others}
 
 # %% ../nbs/api/40_questions.ipynb #320caf1b
-def _qa_records(path, shown):
+def _rows_of_file(path, display_name):
     "Yield (line, row in form) of a file."
     kind = (file_ending(path) or "").removesuffix(".gz")
     if kind not in (".json", ".jsonl"):
         raise DataError(
             "questions are read from JSON and JSON lines",
-            file=shown,
+            file=display_name,
             right="a name that ends in .json, .jsonl, .json.gz, .jsonl.gz or .parquet",
         )
-    for line, record in READERS[kind](path, shown, _QA_EXAMPLE):
-        for where, row in _questions(record, shown, line):
-            yield line, _qa_row(row, shown + where, line)
+    for line, record in READERS[kind](path, display_name, _EXAMPLE_ROW):
+        for place, row in _flat_rows(record, display_name, line):
+            yield line, _row_in_form(row, display_name + place, line)
 
-
-def _check_qa(path, shown, names):
+# %% ../nbs/api/40_questions.ipynb #f51f3a1d
+def _check_file(path, display_name, label_names):
     "Walk a file; counts and types of the other columns. Raises DataError at the first fault."
-    seen = {}
-    kinds = ColumnTypes(taken=QUESTION_COLUMNS)
+    line_of_id = {}
+    column_types = ColumnTypes(QUESTION_COLUMNS)
     with tqdm(desc=f"Checking {Path(path).name}", unit=" rows", delay=1) as bar:
-        for line, row in _qa_records(path, shown):
-            if row["id"] in seen:
-                _duplicate(row, shown, line, f"line {seen[row['id']]}")
-            seen[row["id"]] = line
-            kinds.add(row)
+        for line, row in _rows_of_file(path, display_name):
+            if row["id"] in line_of_id:
+                first = f"line {line_of_id[row['id']]}"
+                raise _duplicate_id(row, display_name, line, first)
+            line_of_id[row["id"]] = line
+            column_types.add(row)
             bar.update()
-    if not seen:
+    if not line_of_id:
         raise DataError(
-            "holds no questions", file=shown, right=f"rows like {_QA_EXAMPLE}"
+            "holds no questions",
+            file=display_name,
+            right=f"rows like {_EXAMPLE_ROW}",
         )
-    features, as_json = kinds.features()
-    return dict(read=len(seen), dropped={}, as_json=as_json, features=features.to_dict())
+    features, as_json = column_types.features()
+    return dict(
+        read=len(line_of_id),
+        dropped={},
+        as_json=as_json,
+        features=features.to_dict(),
+    )
 
 
-def _duplicate(row, shown, line, first):
-    raise DataError(
+def _duplicate_id(row, display_name, line, first):
+    "The DataError for an id that was used at `first` already."
+    return DataError(
         f"the id {row['id']!r} was used before ({first})",
-        file=shown,
+        file=display_name,
         line=line,
         text=row["question"],
         right="an id for each question",
     )
 
-
-def _qa_rows(path, shown, names, report):
+# %% ../nbs/api/40_questions.ipynb #3ad87f3a
+def _cached_rows(path, display_name, label_names, report):
+    "Yield the rows of a file that was checked; `report` is that of `_check_file`."
     as_json = set(report["as_json"])
-    for _, row in _qa_records(path, shown):
-        yield {k: json.dumps(v) if k in as_json else v for k, v in row.items()}
+    for _, row in _rows_of_file(path, display_name):
+        for name in as_json.intersection(row):
+            row[name] = json.dumps(row[name])
+        yield row
 
 
-def _qa_features(report):
-    return Features(
-        {
-            **{n: Value("string") for n in QUESTION_COLUMNS[:3]},
-            "answers": ANSWER_FEATURES,
-            **Features.from_dict(report["features"]),
-        }
-    )
+def question_features(
+    others: Mapping | None = None,  # features of further columns
+) -> Features:
+    "Arrow features of a set of questions."
+    texts = {name: Value("string") for name in ("id", "context", "question")}
+    return Features({**texts, "answers": ANSWER_FEATURES, **(others or {})})
+
+
+def _features_of_report(report):
+    return question_features(Features.from_dict(report["features"]))
 
 # %% ../nbs/api/40_questions.ipynb #3b1a75bf
-def _qa_batch(batch, indices, shown, published):
-    out = {}
-    for i, values in zip(indices, zip(*batch.values())):
+def _batch_in_form(batch, indices, display_name, published):
+    "Rows of a `Dataset`, checked one by one; a faulty row of a published set is left out."
+    columns = {}
+    for index, values in zip(indices, zip(*batch.values())):
+        row = dict(zip(batch, values))
         try:
-            row = _qa_row(dict(zip(batch, values)), f"{shown}, row {i}", None)
+            row = _row_in_form(row, f"{display_name}, row {index}", None)
         except DataError:
             if not published:
                 raise
             continue
         for name, value in row.items():
-            out.setdefault(name, []).append(value)
-    return out
+            columns.setdefault(name, []).append(value)
+    return columns
 
 
-def _qa_in_form(dataset, shown, names=None, published=False):
-    "A Dataset with the columns of vbig."
-    if missing := [n for n in QUESTION_COLUMNS if n not in dataset.column_names]:
-        raise DataError(
-            "no questions of SQuAD's form"
-            if len(missing) > 2
-            else f"no column {missing[0]!r}",
-            file=shown,
-            text=f"columns {', '.join(dataset.column_names)}",
-            right=f"columns {', '.join(QUESTION_COLUMNS)}",
-        )
-    features = Features(
-        {
-            **{n: Value("string") for n in QUESTION_COLUMNS[:3]},
-            "answers": ANSWER_FEATURES,
-            **{n: f for n, f in dataset.features.items() if n not in QUESTION_COLUMNS},
-        }
+def _check_columns(dataset, display_name):
+    missing = [name for name in QUESTION_COLUMNS if name not in dataset.column_names]
+    if not missing:
+        return
+    what = f"no column {missing[0]!r}"
+    if len(missing) > 2:
+        what = "no questions of SQuAD's form"
+    raise DataError(
+        what,
+        file=display_name,
+        text=f"columns {', '.join(dataset.column_names)}",
+        right=f"columns {', '.join(QUESTION_COLUMNS)}",
     )
-    made = dataset.map(
-        _qa_batch,
+
+
+def _check_unique_ids(dataset, display_name):
+    row_of_id = {}
+    for row, question_id in enumerate(dataset["id"][:]):
+        if question_id in row_of_id:
+            first = f"row {row_of_id[question_id]}"
+            raise _duplicate_id(dataset[row], f"{display_name}, row {row}", None, first)
+        row_of_id[question_id] = row
+
+# %% ../nbs/api/40_questions.ipynb #71792e71
+def _dataset_in_form(dataset, display_name, label_names, published):
+    "A `Dataset` with the columns of vbig, checked, with a report of what was dropped."
+    _check_columns(dataset, display_name)
+    others = {
+        name: feature
+        for name, feature in dataset.features.items()
+        if name not in QUESTION_COLUMNS
+    }
+    in_form = dataset.map(
+        _batch_in_form,
         batched=True,
         with_indices=True,
         remove_columns=dataset.column_names,
-        features=features,
+        features=question_features(others),
         desc="Checking",
-        fn_kwargs=dict(shown=shown, published=published),
+        fn_kwargs=dict(display_name=display_name, published=published),
     )
-    if not len(made):
-        raise DataError("no usable rows", file=shown, right=f"rows like {_QA_EXAMPLE}")
-    twice = next((name for name, n in Counter(made["id"]).items() if n > 1), None)
-    if twice is not None:
-        places = [i for i, name in enumerate(made["id"]) if name == twice]
-        _duplicate(made[places[1]], f"{shown}, row {places[1]}", None, f"row {places[0]}")
-    return with_report(
-        made,
-        shown,
-        len(dataset),
-        {"faulty row": len(dataset) - len(made)} if len(made) < len(dataset) else {},
-    )
+    if not len(in_form):
+        right = f"rows like {_EXAMPLE_ROW}"
+        raise DataError("no usable rows", file=display_name, right=right)
+    _check_unique_ids(in_form, display_name)
+    faulty = len(dataset) - len(in_form)
+    dropped = {"faulty row": faulty} if faulty else {}
+    return with_report(in_form, display_name, len(dataset), dropped)
 
 # %% ../nbs/api/40_questions.ipynb #dbd140fb
 QA_HUB = {
@@ -321,9 +355,14 @@ QA_HUB = {
     "add_one_sent": ("stanfordnlp/squad_adversarial", "AddOneSent"),
 }
 
-
-_QUESTIONS = RecordFormat(
-    "qa", _check_qa, _qa_rows, _qa_features, _qa_in_form, QA_HUB, planted_qa
+QUESTIONS = RecordFormat(
+    kind="qa",
+    check=_check_file,
+    rows=_cached_rows,
+    features=_features_of_report,
+    in_form=_dataset_in_form,
+    hub=QA_HUB,
+    planted=planted_qa,
 )
 
 
@@ -339,11 +378,15 @@ def load_qa(
     # a Dataset for one file or one split; id, context, question, answers {text,
     # answer_start}, and the source's other columns
 ) -> DatasetDict | Dataset:
-    "Load questions with their contexts and answers, checked row by row; raises DataError naming file, question, text and what would be right."
-    return load_source(source, split, max_samples, seed, None, _QUESTIONS)
+    "Load questions, checked row by row; DataError names file, question, text and what would be right."
+    return load_source(source, split, max_samples, seed, None, QUESTIONS)
 
 # %% ../nbs/api/40_questions.ipynb #20474d93
-def answer_piece(context, start, end):
+def answer_piece(
+    context: str,
+    start: int,  # characters [start, end) of the context
+    end: int,
+) -> tuple[int, int]:  # [start, end) of the piece
     "[start, end) without spaces at its ends, and with the combining marks that belong to its last character."
     start, end = trim_span(context, start, end)
     while start < end < len(context) and character_kind(context[end]) == "m":
@@ -351,75 +394,108 @@ def answer_piece(context, start, end):
     return start, end
 
 
-def _gold(offsets, start, end):
-    "First and last of the tokens that overlap [start, end); None where none does."
-    hits = [t for t, (a, b) in enumerate(offsets) if a < end and start < b]
-    return (hits[0], hits[-1]) if hits else None
+def context_positions(
+    window: Mapping,  # with question_mask and special_tokens_mask [T]
+) -> list[int]:
+    "Positions of the tokens of a window that belong to the context."
+    masks = zip(window["question_mask"], window["special_tokens_mask"])
+    return [at for at, (question, special) in enumerate(masks) if not question + special]
 
 
-def _cut(questions, tokenizer, most):
-    "Questions of at most `most` tokens."
-    coded = tokenizer(
-        questions, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+def window_answer(
+    window: Mapping,  # of `tokenize_qa`, with start_positions and end_positions
+    context: str,  # the whole context of its question
+) -> str:
+    "The text of the span that a window names; empty where that is `[CLS]`."
+    first = window["start_positions"]
+    last = window["end_positions"]
+    if first == window["cls"]:
+        return ""
+    offsets = window["offset_mapping"]
+    start, end = answer_piece(context, offsets[first][0], offsets[last][1])
+    return context[start:end]
+
+
+def unpadded(
+    length: int,  # tokens of a row
+    tokenizer: PreTrainedTokenizerBase,  # the one that padded it, in front or behind
+) -> slice:
+    "Where the tokens stand in a padded row."
+    if tokenizer.padding_side == "left":
+        return slice(-length, None)
+    return slice(length)
+
+# %% ../nbs/api/40_questions.ipynb #b55fecc7
+def _shortened(questions, tokenizer, max_tokens):
+    "Questions of at most `max_tokens` tokens."
+    encoded = tokenizer(
+        questions,
+        add_special_tokens=False,
+        return_offsets_mapping=True,
+        verbose=False,
     )
-    return [
-        q if len(at) <= most else q[: at[most - 1][1]]
-        for q, at in zip(questions, coded["offset_mapping"])
-    ]
+    shortened = []
+    for question, offsets in zip(questions, encoded["offset_mapping"]):
+        if len(offsets) > max_tokens:
+            end_of_last = offsets[max_tokens - 1][1]
+            question = question[:end_of_last]
+        shortened.append(question)
+    return shortened
 
 
-def _full(offsets, counts, overlap):
-    "Offsets of a context's tokens, put together from its windows, and the number of the first token of each window."
-    firsts = [k * (counts[0] - overlap) for k in range(len(counts))]
-    return [
-        o for k, window in enumerate(offsets) for o in window[overlap if k else 0 :]
-    ], firsts
+def _overlapping_tokens(offsets, start, end):
+    "First and last of the tokens that overlap the characters [start, end); None where none does."
+    tokens = [token for token, (a, b) in enumerate(offsets) if a < end and start < b]
+    return (tokens[0], tokens[-1]) if tokens else None
 
 
-def _spans(windows, answers, overlap, name):
-    "Gold (start, end) in each window of one question, `[CLS]` where the answer is not inside."
+def _context_offsets(windows, positions, overlap):
+    "Offsets of all tokens of a context, put together from its windows."
+    offsets = []
+    for number, window in enumerate(windows):
+        repeated = overlap if number else 0
+        new = positions[number][repeated:]
+        offsets += [window["offset_mapping"][position] for position in new]
+    return offsets
+
+# %% ../nbs/api/40_questions.ipynb #9585a894
+def _gold_spans(windows, answers, overlap, question_id):
+    "Gold (start, end) in each window of one question: `[CLS]` where the answer is not inside."
+    spans = [(window["cls"], window["cls"]) for window in windows]
     if not answers["text"]:
-        return [(w["cls"], w["cls"]) for w in windows]
-    context = [
-        [
-            i
-            for i, (q, s) in enumerate(zip(w["question_mask"], w["special_tokens_mask"]))
-            if not q and not s
-        ]
-        for w in windows
-    ]
-    full, firsts = _full(
-        [[w["offset_mapping"][i] for i in at] for w, at in zip(windows, context)],
-        [len(at) for at in context],
-        overlap,
-    )
-    found = _gold(
-        full,
-        answers["answer_start"][0],
-        answers["answer_start"][0] + len(answers["text"][0]),
-    )
-    if found is None:
+        return spans
+    positions = [context_positions(window) for window in windows]
+    answer_start = answers["answer_start"][0]
+    answer_end = answer_start + len(answers["text"][0])
+    offsets = _context_offsets(windows, positions, overlap)
+    gold = _overlapping_tokens(offsets, answer_start, answer_end)
+    if gold is None:
         raise DataError(
             "the tokenizer leaves no token of this answer",
-            file=f"question {name!r}",
+            file=f"question {question_id!r}",
             text=answers["text"][0],
             right="an answer of visible characters",
         )
-    inside = [
-        first <= found[0] and found[1] < first + len(at)
-        for first, at in zip(firsts, context)
-    ]
-    return [
-        (at[found[0] - first], at[found[1] - first]) if ok else (w["cls"], w["cls"])
-        for w, at, first, ok in zip(windows, context, firsts, inside)
-    ]
+    first, last = gold
+    step = len(positions[0]) - overlap  # tokens from one window's start to the next one's
+    for number, inside in enumerate(positions):
+        begin = number * step
+        if begin <= first and last < begin + len(inside):
+            spans[number] = inside[first - begin], inside[last - begin]
+    return spans
 
 # %% ../nbs/api/40_questions.ipynb #d42084cf
-def _encode_windows(
-    batch, indices, tokenizer, max_length, doc_stride, max_question_length
+def _windows_of_batch(
+    batch,
+    indices,
+    tokenizer,
+    max_length,
+    doc_stride,
+    max_question_length,
 ):
-    coded = tokenizer(
-        _cut(list(batch["question"]), tokenizer, max_question_length),
+    "For `datasets.map`: questions with their contexts as columns of windows."
+    encoded = tokenizer(
+        _shortened(list(batch["question"]), tokenizer, max_question_length),
         list(batch["context"]),
         truncation="only_second",
         max_length=max_length,
@@ -429,31 +505,33 @@ def _encode_windows(
         return_special_tokens_mask=True,
         verbose=False,
     )
-    names = [
-        n
-        for n in (*tokenizer.model_input_names, "special_tokens_mask", "offset_mapping")
-        if n in coded
-    ]
-    rows = []
-    for w, i in enumerate(coded["overflow_to_sample_mapping"]):
-        row = {n: coded[n][w] for n in names} | dict(
-            example=indices[i],
-            length=len(coded["input_ids"][w]),
-            question_mask=[int(s == 0) for s in coded.sequence_ids(w)],
-        )
-        row["cls"] = (
-            row["input_ids"].index(tokenizer.cls_token_id)
-            if tokenizer.cls_token_id in row["input_ids"]
-            else 0
-        )
-        rows.append(row)
-    for i, name, answers in zip(indices, batch["id"], batch["answers"]):
-        mine = [r for r in rows if r["example"] == i]
-        for row, (start, end) in zip(mine, _spans(mine, answers, doc_stride, name)):
-            row |= dict(start_positions=start, end_positions=end)
+    owners = encoded.pop("overflow_to_sample_mapping")
+    windows = [[] for _ in indices]
+    for number, owner in enumerate(owners):
+        window = _window_row(encoded, number, tokenizer)
+        windows[owner].append({**window, "example": indices[owner]})
+    for mine, question_id, answers in zip(windows, batch["id"], batch["answers"]):
+        spans = _gold_spans(mine, answers, doc_stride, question_id)
+        for window, (start, end) in zip(mine, spans):
+            window["start_positions"] = start
+            window["end_positions"] = end
+    rows = [window for mine in windows for window in mine]
     return {name: [row[name] for row in rows] for name in rows[0]}
 
+# %% ../nbs/api/40_questions.ipynb #f8119dfc
+def _window_row(encoded, number, tokenizer):
+    "One window of an encoding as a row: the model's inputs, masks, offsets, and the place of `[CLS]`."
+    names = (*tokenizer.model_input_names, "special_tokens_mask", "offset_mapping")
+    row = {name: encoded[name][number] for name in names if name in encoded}
+    ids = row["input_ids"]
+    row["length"] = len(ids)
+    row["question_mask"] = [int(text == 0) for text in encoded.sequence_ids(number)]
+    row["cls"] = 0
+    if tokenizer.cls_token_id in ids:
+        row["cls"] = ids.index(tokenizer.cls_token_id)
+    return row
 
+# %% ../nbs/api/40_questions.ipynb #76837afb
 def tokenize_qa(
     dataset: Dataset | DatasetDict,  # from `load_qa`
     tokenizer: PreTrainedTokenizerBase,  # the model's tokenizer, a fast one
@@ -468,58 +546,64 @@ def tokenize_qa(
     # `dataset`), length
 ) -> Dataset | DatasetDict:
     "Cut questions with their contexts into overlapping windows, with the gold span of each."
-    if not tokenizer.is_fast:
-        raise ValueError(
-            f"{type(tokenizer).__name__} gives no character offsets: a fast tokenizer is needed"
-        )
-    doc_stride = max_length // 3 if doc_stride is None else doc_stride
-    room = (
-        max_length - max_question_length - tokenizer.num_special_tokens_to_add(pair=True)
-    )
-    if not 0 <= doc_stride < room:
-        raise ValueError(
-            f"doc_stride={doc_stride} tokens shared, but a window of {max_length} with a question of {max_question_length} has room for {room}: take a shorter doc_stride or a longer max_length"
-        )
-    if max_length > tokenizer.model_max_length:
-        raise ValueError(
-            f"max_length={max_length}, but the model takes {tokenizer.model_max_length} tokens"
-        )
-    arguments = dict(
-        tokenizer=tokenizer,
-        max_length=max_length,
-        doc_stride=doc_stride,
-        max_question_length=max_question_length,
-    )
-    columns = (
-        dataset[next(iter(dataset))].column_names
-        if isinstance(dataset, dict)
-        else dataset.column_names
-    )
+    if doc_stride is None:
+        doc_stride = max_length // 3
+    _check_lengths(tokenizer, max_length, doc_stride, max_question_length)
+    columns = dataset.column_names
+    if isinstance(dataset, dict):
+        columns = next(iter(columns.values()))
     return dataset.map(
-        _encode_windows,
+        _windows_of_batch,
         batched=True,
         batch_size=100,
         with_indices=True,
-        fn_kwargs=arguments,
+        fn_kwargs=dict(
+            tokenizer=tokenizer,
+            max_length=max_length,
+            doc_stride=doc_stride,
+            max_question_length=max_question_length,
+        ),
         remove_columns=columns,
         num_proc=num_proc,
         desc="Tokenising",
     )
 
+# %% ../nbs/api/40_questions.ipynb #e65e91cb
+def _check_lengths(tokenizer, max_length, doc_stride, max_question_length):
+    "ValueError where a window of this length leaves no room for the context."
+    if not tokenizer.is_fast:
+        kind = type(tokenizer).__name__
+        raise ValueError(f"{kind} gives no character offsets: a fast tokenizer is needed")
+    special = tokenizer.num_special_tokens_to_add(pair=True)
+    context_length = max_length - max_question_length - special
+    if not 0 <= doc_stride < context_length:
+        raise ValueError(
+            f"doc_stride={doc_stride} tokens shared, but a window of {max_length} with a"
+            f" question of {max_question_length} has room for {context_length}: take a"
+            " shorter doc_stride or a longer max_length"
+        )
+    if max_length > tokenizer.model_max_length:
+        raise ValueError(
+            f"max_length={max_length}, but the model takes"
+            f" {tokenizer.model_max_length} tokens"
+        )
+
 # %% ../nbs/api/40_questions.ipynb #36286369
 @dataclass
 class _WindowCollator(PairCollator):
+    "The collator of pairs, with the positions of spans as labels."
+
     labels: tuple[str, ...] = ("start_positions", "end_positions")
 
     def __call__(self, examples):
         batch = super().__call__(examples)
-        if self.tokenizer.padding_side == "left":
-            shift = batch["input_ids"].shape[1] - torch.tensor(
-                [len(e["input_ids"]) for e in examples]
-            )
-            for name in self.labels:
-                if name in batch:
-                    batch[name] = batch[name] + shift
+        if self.tokenizer.padding_side == "right":
+            return batch
+        lengths = torch.tensor([len(example["input_ids"]) for example in examples])
+        padding = batch["input_ids"].shape[1] - lengths
+        for name in self.labels:
+            if name in batch:
+                batch[name] = batch[name] + padding
         return batch
 
 
@@ -529,27 +613,29 @@ def qa_collator(
     token_columns: Sequence[str] = (),
     *,
     pad_to_multiple_of: int | None = None,  # pad up to a multiple
-    # callable: list of windows -> dict of tensors: the model's inputs,
-    # special_tokens_mask and `token_columns` [B,T], start_positions, end_positions [B]
-):
+    # list of windows -> dict of tensors: the model's inputs, special_tokens_mask and
+    # `token_columns` [B,T], start_positions, end_positions [B]
+) -> Callable[[Sequence[Mapping]], dict]:
     "Pad each batch of windows to its own longest."
     return _WindowCollator(tokenizer, tuple(token_columns), pad_to_multiple_of)
 
 # %% ../nbs/api/40_questions.ipynb #7f1b50fc
 def span_target(
-    outputs: object,  # of a question-answering model: start_logits, end_logits [rows,T]
+    # of a question-answering model: start_logits, end_logits [rows,T]
+    outputs: QuestionAnsweringModelOutput,
     inputs: Mapping,  # the rows' inputs, with start_positions and end_positions [rows]
 ) -> torch.Tensor:  # [rows]
     "Start logit plus end logit of the spans that `inputs` names."
-
-    def pick(logits, at):
-        return logits.gather(1, at[:, None].to(logits.device))[:, 0]
-
-    return pick(outputs.start_logits, inputs["start_positions"]) + pick(
-        outputs.end_logits, inputs["end_positions"]
-    )
+    start_logits = _logits_at(outputs.start_logits, inputs["start_positions"])
+    end_logits = _logits_at(outputs.end_logits, inputs["end_positions"])
+    return start_logits + end_logits
 
 
+def _logits_at(logits, positions):
+    positions = positions[:, None].to(logits.device)
+    return logits.gather(1, positions)[:, 0]
+
+# %% ../nbs/api/40_questions.ipynb #bffe1c32
 def best_spans(
     start_logits: torch.Tensor,  # [B,T]
     end_logits: torch.Tensor,  # [B,T]
@@ -557,12 +643,13 @@ def best_spans(
     max_answer_length: int = 30,  # in tokens
 ) -> tuple[torch.Tensor, torch.Tensor]:  # start and end positions [B]
     "The span with the highest sum of logits in each row."
-    low = torch.finfo(start_logits.dtype).min / 4
-    score = (
-        start_logits.masked_fill(~allowed, low)[:, :, None]
-        + end_logits.masked_fill(~allowed, low)[:, None, :]
-    )
-    far = torch.ones(score.shape[1:], dtype=torch.bool, device=score.device)
-    score = score.masked_fill(~(far.triu() & far.tril(max_answer_length - 1)), 4 * low)
-    best = score.flatten(1).argmax(1)
-    return best // score.shape[2], best % score.shape[2]
+    lowest = torch.finfo(start_logits.dtype).min / 4
+    start_logits = start_logits.masked_fill(~allowed, lowest)
+    end_logits = end_logits.masked_fill(~allowed, lowest)
+    scores = start_logits[:, :, None] + end_logits[:, None, :]  # [B,T,T]
+    every = torch.ones(scores.shape[1:], dtype=torch.bool, device=scores.device)
+    is_span = every.triu() & every.tril(max_answer_length - 1)
+    scores = scores.masked_fill(~is_span, 4 * lowest)
+    best = scores.flatten(1).argmax(1)
+    length = scores.shape[2]
+    return best // length, best % length
