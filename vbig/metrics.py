@@ -104,11 +104,19 @@ def _is_class(label: float, n_classes: int) -> bool:
     return float(label).is_integer() and 0 <= label < n_classes
 
 # %% ../nbs/api/31_metrics.ipynb #e3c33300
-def _tie_groups(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    "Ascending order of `score` and where each run of equal values starts."
-    order = np.argsort(score, kind="stable")
-    is_new = np.diff(score[order]) > 0
-    return order, np.flatnonzero(np.append(True, is_new))
+def _weight_below(
+    scores: np.ndarray,  # [N]
+    weights: np.ndarray,  # [R,N] one row a resample
+    at: np.ndarray,  # [M] where to look
+) -> np.ndarray:  # [R,M]
+    "The weight of all scores below each point; those equal to it count half."
+    order = np.argsort(scores, kind="stable")
+    ordered = scores[order]
+    cumulative = np.zeros((len(weights), len(scores) + 1))
+    np.cumsum(weights[:, order], axis=1, out=cumulative[:, 1:])
+    below = cumulative[:, np.searchsorted(ordered, at, side="left")]
+    up_to = cumulative[:, np.searchsorted(ordered, at, side="right")]
+    return (below + up_to) / 2
 
 
 def weighted_auc(
@@ -117,12 +125,9 @@ def weighted_auc(
     weights: np.ndarray,  # [R,N] one row a resample
 ) -> np.ndarray:  # [R]; NaN where one side is empty
     "ROC AUC for each row of weights; ties count half."
-    order, starts = _tie_groups(score)
-    weights = weights[:, order]
-    positive = positive[order]
-    positives = np.add.reduceat(weights * positive, starts, axis=1)
-    negatives = np.add.reduceat(weights * ~positive, starts, axis=1)
-    below = negatives.cumsum(1) - negatives / 2
+    positives = weights[:, positive]
+    negatives = weights[:, ~positive]
+    below = _weight_below(score[~positive], negatives, at=score[positive])
     wins = (positives * below).sum(1)
     with np.errstate(invalid="ignore"):
         return wins / (positives.sum(1) * negatives.sum(1))
@@ -135,16 +140,13 @@ def _weighted_ece(
     n_bins: int = 15,  # bins of equal mass
 ) -> np.ndarray:  # [R]
     "Expected calibration error with bins of equal mass, for each row of weights."
-    order, starts = _tie_groups(confidence)
+    total = weights.sum(1, keepdims=True)
+    middle = _weight_below(confidence, weights, at=confidence)
+    bins = np.minimum(middle * n_bins / total, n_bins - 1).astype(int)
     gap = weights * (correct - confidence)
     n_rows = len(gap)
-    gap = np.add.reduceat(gap[:, order], starts, axis=1)
-    mass = np.add.reduceat(weights[:, order], starts, axis=1)
-    total = mass.sum(1, keepdims=True)
-    middle = mass.cumsum(1) - mass / 2
-    bins = np.minimum(middle * n_bins / total, n_bins - 1).astype(int)
     # one `bincount` for all rows: each row adds up in cells of its own
-    cells = np.broadcast_to(bins + n_bins * np.arange(n_rows)[:, None], gap.shape)
+    cells = np.broadcast_to(bins, gap.shape) + n_bins * np.arange(n_rows)[:, None]
     sums = np.bincount(cells.ravel(), weights=gap.ravel(), minlength=n_bins * n_rows)
     return np.abs(sums.reshape(n_rows, n_bins)).sum(1) / total[:, 0]
 
@@ -183,14 +185,13 @@ def _weighted_f1(
     predicted: np.ndarray, positive: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     "F1 of one class for each row of weights [R,N]; NaN where no example has the class."
-    n_positive = weights @ positive
-    n_predicted = weights @ predicted
-    n_both = weights @ (positive & predicted)
+    each = np.stack([positive, predicted, positive & predicted], axis=1).astype(float)
+    n_positive, n_predicted, n_both = (weights @ each).T
     with np.errstate(invalid="ignore"):
         f1 = 2 * n_both / (n_positive + n_predicted)
     return np.where(n_positive > 0, f1, np.nan)
 
-# %% ../nbs/api/31_metrics.ipynb #89b41e98
+# %% ../nbs/api/31_metrics.ipynb #534e930b
 METRIC_ALIASES = {"roc_auc_paper": "roc_auc_neutral"}  # name -> the metric it stands for
 
 

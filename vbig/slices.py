@@ -16,18 +16,13 @@ import pandas as pd
 from .core import LABELS, TWO_WAY_LABELS, is_two_way
 from .predictions import prediction_frame
 from .statistics import wilson
-from .words import words_of
+from .words import word_list
 
 # %% ../nbs/api/33_slices.ipynb #c243ffec
-def _word_list(text: Any) -> list[str]:
-    "Words of a text in lower case."
-    return [word for _, _, word in words_of(str(text))]
-
-
 def _overlap(row: Mapping[str, str]) -> float:
     "Share of the hypothesis' words that stand in the premise; 0 for an empty hypothesis."
-    hypothesis = _word_list(row["hypothesis"])
-    premise = set(_word_list(row["premise"]))
+    hypothesis = word_list(str(row["hypothesis"]))
+    premise = set(word_list(str(row["premise"])))
     if not hypothesis:
         return 0.0
     return sum(word in premise for word in hypothesis) / len(hypothesis)
@@ -72,7 +67,7 @@ def example_values(
     if by == "overlap":
         return frame.apply(_overlap, axis=1).astype(float).rename(by)
     if by in _LENGTHS:
-        counts = [frame[text].map(_word_list).map(len) for text in _LENGTHS[by]]
+        counts = [frame[text].map(str).map(word_list).map(len) for text in _LENGTHS[by]]
         return sum(counts[1:], counts[0]).rename(by)
     if by == "class":
         classes = pd.Categorical(class_names(frame), _task_classes(frame))
