@@ -77,24 +77,19 @@ def split_table(
     return pd.DataFrame(rows)
 
 # %% ../nbs/api/53_diagnosis.ipynb #d793cdf1
-def _comparable(texts: Iterable[str]) -> pd.Series:
+def _comparable(texts: pd.Series) -> pd.Series:
     "Texts without case, outer punctuation and repeated white space, to find the same one again."
-    lower = pd.Series(list(texts), dtype=str).str.casefold()
+    lower = texts.astype(str).str.casefold()
     return lower.str.split().str.join(" ").str.strip(" .!?,;:\"'")
 
 
 def _comparable_pairs(dataset: Any) -> pd.DataFrame:
     "Both texts of every pair as they are compared, the two as one text, and the label."
-    premise = _comparable(dataset["premise"])
-    hypothesis = _comparable(dataset["hypothesis"])
-    return pd.DataFrame(
-        {
-            "premise": premise,
-            "hypothesis": hypothesis,
-            "pair": premise + "\x1f" + hypothesis,
-            "label": dataset["label"],
-        }
-    )
+    pairs = _columns(dataset, "premise", "hypothesis")
+    pairs["premise"] = _comparable(pairs["premise"])
+    pairs["hypothesis"] = _comparable(pairs["hypothesis"])
+    pairs["pair"] = pairs["premise"] + "\x1f" + pairs["hypothesis"]
+    return pairs
 
 
 def _count_rows(what: str, split: str, pairs: pd.DataFrame, mask: pd.Series) -> dict:
@@ -195,10 +190,11 @@ def one_text_alone(
     # few pairs
 ) -> dict[str, Any] | None:
     "Cross-validated accuracy of logistic regression on the words of one text."
-    labels = np.asarray(dataset["label"])
-    classes = np.unique(labels)
-    texts = _comparable(dataset[side])
+    frame = _columns(dataset, side)
+    texts = _comparable(frame[side])
     text_ids, _ = pd.factorize(texts)
+    labels = frame["label"].to_numpy()
+    classes = np.unique(labels)
     if len(classes) < 2 or _smallest_class(labels, text_ids) < folds:
         return None
     words = list(map(partial(word_ngrams, n=2), texts))  # once, not in every fold
