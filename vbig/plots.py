@@ -10,7 +10,8 @@ __all__ = ['WIDTH', 'WIDE', 'MARKERS', 'DIVERGING', 'STYLE', 'CURVES', 'plot_lea
 # %% ../nbs/api/50_plots.ipynb #a0251df5
 import math
 import textwrap
-from typing import Any, Mapping, Sequence
+from itertools import chain
+from typing import Any, Mapping, NamedTuple, Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -26,17 +27,15 @@ from .predictions import read_predictions
 from .slices import error_by, reliability_table
 
 # %% ../nbs/api/50_plots.ipynb #af5b496a
-WIDTH, WIDE = 3.5, 7.0  # inches
-
+WIDTH = 3.5  # inches: one of two text columns
+WIDE = 7.0  # inches: both of them
 
 MARKERS = "osD^vPX*"
-
 
 DIVERGING = mpl.colors.LinearSegmentedColormap.from_list(
     "orange_blue",
     ["#b35806", "#f1a340", "#fee0b6", "#ffffff", "#d1e5f0", "#67a9cf", "#2166ac"],
 )
-
 
 STYLE = {
     "font.size": 8,
@@ -51,40 +50,51 @@ STYLE = {
     "text.parse_math": False,
 }
 
-
-def _figure(
+# %% ../nbs/api/50_plots.ipynb #e1d50a02
+def _new_figure(
     rows: int = 1,
     columns: int = 1,
     width: float = WIDTH,
     height: float = 2.6,
-    **kwargs: Any,
+    **options: Any,
 ) -> tuple[Figure, np.ndarray]:
     "A figure in the house style, with its axes as a flat array."
     figure = plt.figure(figsize=(width, height), layout="constrained")
     with mpl.rc_context(STYLE):
-        axes = figure.subplots(rows, columns, squeeze=False, **kwargs)
+        axes = figure.subplots(rows, columns, squeeze=False, **options)
     return figure, axes.ravel()
 
-# %% ../nbs/api/50_plots.ipynb #1ff3cc7b
-def _legend(ax: Axes, **kwargs: Any) -> None:
-    "A legend in the house style, where there is something to tell apart."
-    if any(ax.get_legend_handles_labels()[1]):
-        ax.legend(fontsize=7, frameon=False, **kwargs)
 
-
-def _axes(ax: Axes | None, width: float = WIDTH, height: float = 2.6) -> Axes:
+def _axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     "The given axes, or those of a new figure."
-    return ax if ax is not None else _figure(width=width, height=height)[1][0]
+    if ax is not None:
+        return ax
+    _, axes = _new_figure(width=width, height=height)
+    return axes[0]
+
+# %% ../nbs/api/50_plots.ipynb #1ff3cc7b
+def _wrapped(text: Any, width: int = 22, lines: int = 3) -> str:
+    "A label broken into short lines, also inside long words, and cut with an ellipsis."
+    parts = textwrap.wrap(str(text), width, break_long_words=True, break_on_hyphens=True)
+    label = "\n".join(parts[:lines])
+    return f"{label}…" if len(parts) > lines else label
 
 
-def _words_on(ax: Axes, title: str = "", xlabel: str = "", ylabel: str = "") -> None:
-    "Title and axis labels, wrapped, in the house sizes."
+def _set_labels(ax: Axes, title: str = "", xlabel: str = "", ylabel: str = "") -> None:
+    "Title and axis labels in the house sizes, the title wrapped."
     ax.set_title(_wrapped(title, 44), fontsize=9, parse_math=False)
     ax.set_xlabel(xlabel, fontsize=8)
     ax.set_ylabel(ylabel, fontsize=8)
 
 
-def _series(names: Sequence[str]) -> dict[str, dict]:
+def _add_legend(ax: Axes, **options: Any) -> None:
+    "A legend in the house style, where there is something to tell apart."
+    _, names = ax.get_legend_handles_labels()
+    if any(names):
+        ax.legend(fontsize=7, frameon=False, **options)
+
+# %% ../nbs/api/50_plots.ipynb #e1d50a04
+def _series_styles(names: Sequence[str]) -> dict[str, dict]:
     "Colour and marker for each name."
     palette = sns.color_palette("colorblind", max(len(names), 1))
     return {
@@ -99,33 +109,59 @@ def _series(names: Sequence[str]) -> dict[str, dict]:
 
 
 def _label_names(labels: pd.Series) -> list[str]:
-    "The labels there are, in the order of the task, so that a label has the same colour in every figure."
-    there = [str(l) for l in labels.unique()]
-    return sorted(
-        there, key=lambda l: (LABELS.index(l) if l in LABELS else len(LABELS), l)
-    )
+    "The labels there are, in the task's order: a label has the same colour in every figure."
+    present = {str(label) for label in labels.unique()}
+    known = [label for label in LABELS if label in present]
+    return known + sorted(present - set(LABELS))
 
-
-def _named(predictions: Any) -> dict[str, pd.DataFrame]:
-    "Predictions of one or several models as name -> frame."
-    items = predictions if isinstance(predictions, Mapping) else {"": predictions}
-    return {
-        str(k): v if isinstance(v, pd.DataFrame) else read_predictions(v)
-        for k, v in items.items()
-    }
-
-
-def _wrapped(text: Any, width: int = 22, lines: int = 3) -> str:
-    "A label broken into short lines, also inside long words, and cut with an ellipsis."
-    parts = textwrap.wrap(
-        str(text), width, break_long_words=True, break_on_hyphens=True
-    ) or [""]
-    return "\n".join(parts[:lines]) + ("…" if len(parts) > lines else "")
-
-# %% ../nbs/api/50_plots.ipynb #38b0f417
+# %% ../nbs/api/50_plots.ipynb #e1d50a05
 CURVES = ("loss", "loss_ce", "ig_penalty", "eval_loss", "eval_accuracy")
 
 
+def _histories(history: Sequence) -> Sequence:
+    "The histories of several seeds; one alone becomes a list of one."
+    several = len(history) > 0 and not isinstance(history[0], Mapping)
+    return history if several else [history]
+
+
+def _logged_quantities(runs: Mapping[str, Sequence]) -> set[str]:
+    "The names of everything that any of the histories holds."
+    names: set[str] = set()
+    for histories in runs.values():
+        for row in chain.from_iterable(histories):
+            names.update(row)
+    return names
+
+# %% ../nbs/api/50_plots.ipynb #e1d50a06
+def _draw_curves(ax: Axes, runs: Mapping[str, Sequence], metric: str, x: str) -> None:
+    "One quantity of every model against steps or epochs."
+    for name, style in _series_styles(list(runs)).items():
+        rows = [
+            row
+            for row in chain.from_iterable(runs[name])
+            if x in row and row.get(metric) is not None
+        ]
+        points = pd.DataFrame(rows, columns=[x, metric], dtype=float)
+        curve = points.groupby(x)[metric].agg(["mean", "min", "max"])
+        marker_size = 3 if len(curve) < 25 else 0
+        ax.plot(
+            curve.index,
+            curve["mean"],
+            label=_wrapped(name),
+            **style | {"markersize": marker_size},
+        )
+        if len(runs[name]) > 1:
+            ax.fill_between(
+                curve.index,
+                curve["min"],
+                curve["max"],
+                color=style["color"],
+                alpha=0.2,
+                linewidth=0,
+            )
+    _set_labels(ax, metric.replace("_", " "), xlabel=x)
+
+# %% ../nbs/api/50_plots.ipynb #38b0f417
 def plot_learning_curves(
     # model -> `log_history` (list of dicts), or a list of such lists (seeds)
     histories: Mapping[str, Sequence],
@@ -136,75 +172,74 @@ def plot_learning_curves(
     columns: int = 2,  # panels a row
 ) -> Figure:  # a panel for each metric
     "Training and evaluation curves of one or several models, seeds as a band."
-    runs = {
-        name: h if h and not isinstance(h[0], Mapping) else [h]
-        for name, h in histories.items()
-    }
-    logged = {
-        key for run in runs.values() for history in run for row in history for key in row
-    }
-    metrics = [m for m in (metrics or CURVES) if m in logged]
+    runs = {name: _histories(history) for name, history in histories.items()}
+    logged = _logged_quantities(runs)
+    metrics = [metric for metric in metrics or CURVES if metric in logged]
     if not metrics:
-        raise ValueError(
-            f"nothing to draw: the histories hold {', '.join(sorted(logged)) or 'no rows'}"
-        )
+        names = ", ".join(sorted(logged)) or "no rows"
+        raise ValueError(f"nothing to draw: the histories hold {names}")
     columns = min(columns, len(metrics))
     rows = math.ceil(len(metrics) / columns)
-    figure, axes = _figure(
-        rows, columns, WIDTH if columns == 1 else WIDE, 0.4 + 1.9 * rows
-    )
+    width = WIDTH if columns == 1 else WIDE
+    figure, axes = _new_figure(rows, columns, width, 0.4 + 1.9 * rows)
     for ax, metric in zip(axes, metrics):
-        _curves(ax, runs, metric, x)
-    for ax in axes[len(metrics) :]:
-        ax.remove()
-    _legend(axes[0])
+        _draw_curves(ax, runs, metric, x)
+    for unused in axes[len(metrics) :]:
+        unused.remove()
+    _add_legend(axes[0])
     return figure
 
-
-def _curves(ax: Axes, runs: Mapping[str, Sequence], metric: str, x: str) -> None:
-    "One quantity of every model against steps or epochs."
-    for name, style in _series(list(runs)).items():
-        points = pd.DataFrame(
-            [
-                (row[x], row[metric])
-                for history in runs[name]
-                for row in history
-                if metric in row and x in row and row[metric] is not None
-            ],
-            columns=["x", "y"],
-            dtype=float,
-        )
-        lines = points.groupby("x")["y"].agg(["mean", "min", "max"])
-        ax.plot(
-            lines.index,
-            lines["mean"],
-            label=_wrapped(name),
-            **style | {"markersize": 3 if len(lines) < 25 else 0},
-        )
-        if len(runs[name]) > 1:
-            ax.fill_between(
-                lines.index,
-                lines["min"],
-                lines["max"],
-                color=style["color"],
-                alpha=0.2,
-                linewidth=0,
-            )
-    _words_on(ax, metric.replace("_", " "), xlabel=x)
-
 # %% ../nbs/api/50_plots.ipynb #ccb06310
-def _spread(value: Any) -> tuple[float, float | None, float | None, list[float]]:
-    "Middle, lower and upper bound, and single points of a cell: number, (value, low, high), list of seeds, or metrics."
+class _Spread(NamedTuple):
+    "A value with what is known of its uncertainty."
+
+    middle: float  # NaN where there is none
+    low: float | None = None  # bounds of the interval
+    high: float | None = None
+    seeds: Sequence[float] = ()  # single runs, of which `middle` is the mean
+
+
+def _spread(value: Any) -> _Spread:
+    "A number, a triple (value, low, high), a list of seeds, or metrics, as one record."
     if value is None:
-        return math.nan, None, None, []
+        return _Spread(math.nan)
     if isinstance(value, Mapping):
-        value = tuple(value.get(k) for k in ("accuracy", "accuracy_low", "accuracy_high"))
+        names = ("accuracy", "accuracy_low", "accuracy_high")
+        value = tuple(value.get(name) for name in names)
     if isinstance(value, tuple):
-        return (math.nan if value[0] is None else float(value[0]), *value[1:3], [])
-    points = [float(v) for v in np.atleast_1d(value)]
-    return float(np.mean(points)), None, None, points
+        middle, low, high = value
+        return _Spread(math.nan if middle is None else float(middle), low, high)
+    seeds = [float(v) for v in np.atleast_1d(value)]
+    return _Spread(float(np.mean(seeds)), seeds=seeds)
+
+# %% ../nbs/api/50_plots.ipynb #e1d50a10
+def _draw_spread(
+    ax: Axes, spread: _Spread, y: float, style: Mapping[str, Any], label: str | None
+) -> None:
+    "One model on one set: a point, its interval as a line, or its seeds as ticks."
+    point = {**style, "linestyle": "", "linewidth": 0, "markersize": 5}
+    ax.plot(spread.middle, y, label=label, **point)
+    if spread.low is not None:
+        bounds = [spread.low, spread.high]
+        ax.plot(bounds, [y, y], color=style["color"], linewidth=1.5)
+    if len(spread.seeds) > 1:
+        tick = {"linestyle": "", "marker": "|", "markersize": 7}
+        heights = [y] * len(spread.seeds)
+        ax.plot(spread.seeds, heights, color=style["color"], **tick)
 
 
+def _draw_chance(
+    ax: Axes, chance: float | Mapping[str, float] | None, sets: Sequence[str]
+) -> None:
+    "A dotted line for guessing in the row of every set for which it is known."
+    by_set = chance if isinstance(chance, Mapping) else dict.fromkeys(sets, chance)
+    for y, name in enumerate(sets):
+        level = by_set.get(name)
+        if level is not None:
+            ends = [y - 0.45, y + 0.45]
+            ax.plot([level, level], ends, color="0.5", linestyle=":", linewidth=1)
+
+# %% ../nbs/api/50_plots.ipynb #e1d50a11
 def plot_accuracy_by_split(
     # model -> set -> (accuracy, low, high), a list (one value a seed), a number, or a
     # dict of `nli_metrics`
@@ -217,83 +252,48 @@ def plot_accuracy_by_split(
     ax: Axes | None = None,  # draw here instead
 ) -> Axes:  # a row a set, a mark a model
     "Accuracy of several models on several sets, with intervals or seeds."
-    sets = list(dict.fromkeys(s for row in table.values() for s in row))
-    ax = _axes(ax, width, 0.8 + 0.3 * len(sets) + 0.09 * len(sets) * len(table))
-    for i, (name, style) in enumerate(_series(list(table)).items()):
-        for y, key in enumerate(sets):
-            middle, low, high, points = _spread(table[name].get(key))
-            place = y + (i - (len(table) - 1) / 2) * 0.7 / max(len(table), 2)
-            ax.plot(
-                middle,
-                place,
-                linestyle="",
-                label=_wrapped(name) if y == 0 else None,
-                **style | {"linewidth": 0, "markersize": 5},
-            )
-            if low is not None:
-                ax.plot([low, high], [place, place], color=style["color"], linewidth=1.5)
-            if len(points) > 1:
-                ax.plot(
-                    points,
-                    [place] * len(points),
-                    linestyle="",
-                    marker="|",
-                    color=style["color"],
-                    markersize=7,
-                )
-            if (
-                chance is not None
-                and i == 0
-                and not (isinstance(chance, Mapping) and key not in chance)
-            ):
-                ax.plot(
-                    [chance[key] if isinstance(chance, Mapping) else chance] * 2,
-                    [y - 0.45, y + 0.45],
-                    color="0.5",
-                    linestyle=":",
-                    linewidth=1,
-                )
-    ax.set_yticks(range(len(sets)), [_wrapped(s, 18, 2) for s in sets])
+    sets = list(dict.fromkeys(chain.from_iterable(table.values())))
+    height = 0.8 + 0.3 * len(sets) + 0.09 * len(sets) * len(table)
+    ax = _axes_or_new(ax, width, height)
+    _draw_chance(ax, chance, sets)
+    distance = 0.7 / max(len(table), 2)
+    for i, (model, style) in enumerate(_series_styles(list(table)).items()):
+        offset = (i - (len(table) - 1) / 2) * distance
+        for y, name in enumerate(sets):
+            label = _wrapped(model) if y == 0 else None
+            _draw_spread(ax, _spread(table[model].get(name)), y + offset, style, label)
+    ax.set_yticks(range(len(sets)), [_wrapped(name, 18, 2) for name in sets])
     ax.set_ylim(len(sets) - 0.4, -0.6)
-    _words_on(ax, xlabel=xlabel)
-    _legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    _set_labels(ax, xlabel=xlabel)
+    _add_legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     return ax
 
-# %% ../nbs/api/50_plots.ipynb #5ef5988e
-def plot_confusion_matrices(
-    predictions: Any,  # frame or path of predictions, or a dict model -> frame or path
-    *,
-    # inches; None: a column for one or two models, else both columns
-    width: float | None = None,
-) -> Figure:  # a matrix a model
-    "Confusion matrices: share of each true class, and counts below; rows without examples are left white."
-    frames = _named(predictions)
-    columns = min(len(frames), 3)
-    rows = math.ceil(len(frames) / columns)
-    width = width or (WIDTH if len(frames) == 1 else WIDE)
-    figure, axes = _figure(rows, columns, width, 0.3 + rows * min(2.6, width / columns))
-    for ax, (name, frame) in zip(axes, frames.items()):
-        _matrix(ax, name, frame)
-    for ax in axes[len(frames) :]:
-        ax.remove()
-    return figure
+# %% ../nbs/api/50_plots.ipynb #e1d50a14
+def _prediction_frames(predictions: Any) -> dict[str, pd.DataFrame]:
+    "Predictions of one or several models as name -> frame."
+    if not isinstance(predictions, Mapping):
+        predictions = {"": predictions}
+    frames = {}
+    for name, frame in predictions.items():
+        if not isinstance(frame, pd.DataFrame):
+            frame = read_predictions(frame)
+        frames[str(name)] = frame
+    return frames
 
-
-def _matrix(ax: Axes, name: str, frame: pd.DataFrame) -> None:
+# %% ../nbs/api/50_plots.ipynb #e1d50a15
+def _draw_matrix(ax: Axes, title: str, frame: pd.DataFrame) -> None:
     "One confusion matrix."
     names = TWO_WAY_LABELS if is_two_way(frame) else LABELS
     counts = confusion_matrix(
         frame["label"], frame["predicted_label"], labels=range(len(names))
     )
-    total = counts.sum(1, keepdims=True)
-    share = np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
-    text = [
-        [f"{s:.2f}\n{c:,}" if np.isfinite(s) else "–" for s, c in zip(*row)]
-        for row in zip(share, counts)
-    ]
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.full(counts.shape, np.nan)
+    np.divide(counts, totals, out=shares, where=totals > 0)
+    texts = [f"{share:.2f}\n{n:,}" for share, n in zip(shares.flat, counts.flat)]
     sns.heatmap(
-        share,
-        annot=text,
+        shares,
+        annot=np.reshape(texts, counts.shape),
         fmt="",
         vmin=0,
         vmax=1,
@@ -306,13 +306,56 @@ def _matrix(ax: Axes, name: str, frame: pd.DataFrame) -> None:
         yticklabels=names,
         linewidths=0.5,
     )
-    for (i, j), value in np.ndenumerate(share):
-        if not np.isfinite(value):
-            ax.text(j + 0.5, i + 0.5, "–", ha="center", va="center", size=7)
+    for row, column in np.argwhere(np.isnan(shares)):  # seaborn leaves these empty
+        ax.text(column + 0.5, row + 0.5, "–", ha="center", va="center", size=7)
     ax.grid(False)
     ax.tick_params(length=0)
     ax.set_yticklabels(ax.get_yticklabels(), rotation=90, va="center")
-    _words_on(ax, name, "predicted", "true")
+    _set_labels(ax, title, "predicted", "true")
+
+# %% ../nbs/api/50_plots.ipynb #5ef5988e
+def plot_confusion_matrices(
+    predictions: Any,  # frame or path of predictions, or a dict model -> frame or path
+    *,
+    # inches; None: a column for one model, both columns for several
+    width: float | None = None,
+) -> Figure:  # a matrix a model
+    "Confusion matrices: share of each true class, and counts below; rows without examples are left white."
+    frames = _prediction_frames(predictions)
+    columns = min(len(frames), 3)
+    rows = math.ceil(len(frames) / columns)
+    if width is None:
+        width = WIDTH if len(frames) == 1 else WIDE
+    height = 0.3 + rows * min(2.6, width / columns)
+    figure, axes = _new_figure(rows, columns, width, height)
+    for ax, (name, frame) in zip(axes, frames.items()):
+        _draw_matrix(ax, name, frame)
+    for unused in axes[len(frames) :]:
+        unused.remove()
+    return figure
+
+# %% ../nbs/api/50_plots.ipynb #e1d50a17
+def _error_bars(table: pd.DataFrame, column: str) -> list[pd.Series]:
+    "The distances from a value to the ends of its interval, as matplotlib wants them."
+    return [table[column] - table["low"], table["high"] - table[column]]
+
+
+def _draw_reliability(
+    ax: Axes, frames: Mapping[str, pd.DataFrame], n_bins: int, logits: bool
+) -> None:
+    "Accuracy of every model against its probability, or against its highest raw logit."
+    for name, style in _series_styles(list(frames)).items():
+        table = reliability_table(frames[name], n_bins, logits=logits)
+        ax.errorbar(
+            table["confidence"],
+            table["accuracy"],
+            _error_bars(table, "accuracy"),
+            label=_wrapped(name),
+            capsize=1.5,
+            elinewidth=0.7,
+            **style,
+        )
+    ax.set_ylim(-0.02, 1.02)
 
 # %% ../nbs/api/50_plots.ipynb #79bd3852
 def plot_reliability(
@@ -322,39 +365,54 @@ def plot_reliability(
     paper: bool = False,  # add the paper's way: accuracy against the highest raw logit
 ) -> Figure:  # one or two panels
     "Accuracy against confidence: on the diagonal, a model is as often right as it says."
-    frames = _named(predictions)
-    figure, axes = _figure(1, 2 if paper else 1, WIDE if paper else WIDTH, 2.8)
-    axes[0].plot([0, 1], [0, 1], color="0.5", linestyle=":", linewidth=1)
-    for ax, logits in zip(axes, (False, True)):
-        for name, style in _series(list(frames)).items():
-            table = reliability_table(frames[name], n_bins, logits=logits)
-            ax.errorbar(
-                table["confidence"],
-                table["accuracy"],
-                [table["accuracy"] - table["low"], table["high"] - table["accuracy"]],
-                label=_wrapped(name),
-                capsize=1.5,
-                elinewidth=0.7,
-                **style,
-            )
-        ax.set_ylim(-0.02, 1.02)
-    low = min(f["predicted_scores"].map(max).min() for f in frames.values())
-    axes[0].set_xlim(min(low, 0.5) - 0.02, 1.02)
-    _words_on(axes[0], "calibration", "probability of the predicted label", "accuracy")
+    frames = _prediction_frames(predictions)
+    panels = 2 if paper else 1
+    figure, axes = _new_figure(1, panels, panels * WIDTH, 2.8)
+    probability = axes[0]
+    probability.plot([0, 1], [0, 1], color="0.5", linestyle=":", linewidth=1)
+    _draw_reliability(probability, frames, n_bins, logits=False)
+    lowest = min(f["predicted_scores"].map(max).min() for f in frames.values())
+    probability.set_xlim(min(lowest, 0.5) - 0.02, 1.02)
+    _set_labels(
+        probability, "calibration", "probability of the predicted label", "accuracy"
+    )
     if paper:
-        _words_on(
-            axes[1],
-            "the paper's way (not a probability)",
-            "highest raw logit",
-            "accuracy",
-        )
-    _legend(axes[0], loc="best")
+        title = "the paper's way (not a probability)"
+        _draw_reliability(axes[1], frames, n_bins, logits=True)
+        _set_labels(axes[1], title, "highest raw logit", "accuracy")
+    _add_legend(probability, loc="best")
     return figure
+
+# %% ../nbs/api/50_plots.ipynb #e1d50a18
+_PROPERTY_LABELS = {
+    "length": "words in premise and hypothesis",
+    "overlap": "share of hypothesis words in the premise",
+}
+
+
+def _property_label(by: Any) -> str:
+    "What to write at the axis of a property: a sentence, or the name of its column or function."
+    if by in _PROPERTY_LABELS:
+        return _PROPERTY_LABELS[by]
+    return str(getattr(by, "__name__", by)).replace("_", " ")
+
+
+def _error_tables(
+    frames: Mapping[str, pd.DataFrame], by: Any, bins: Any
+) -> dict[str, pd.DataFrame]:
+    "Error rates of every model in the same groups: a frame a model, a row a group."
+    everything = pd.concat(frames.values(), ignore_index=True)
+    edges = error_by(everything, by, bins=bins).attrs.get("edges", bins)
+    tables = {name: error_by(frame, by, bins=edges) for name, frame in frames.items()}
+    groups = pd.concat(tables.values())["group"].unique()
+    return {
+        name: table.set_index("group").reindex(groups) for name, table in tables.items()
+    }
 
 # %% ../nbs/api/50_plots.ipynb #a1843e19
 def plot_error_by_length(
     predictions: Any,  # frame or path of predictions, or a dict model -> frame or path
-    # see `vbig.evaluation.example_values`: "length", "overlap", "class", a column, ...
+    # see `vbig.slices.example_values`: "length", "overlap", "class", a column, ...
     by: Any = "length",
     *,
     bins: Any = 6,  # groups of equal size, or edges; the same for all models
@@ -362,83 +420,68 @@ def plot_error_by_length(
     ax: Axes | None = None,  # draw here instead
 ) -> Axes:  # error rates with intervals; counts under the groups
     "Error rate of one or several models by length or any property, with Wilson intervals and counts."
-    frames = _named(predictions)
-    edges = error_by(
-        pd.concat(frames.values(), ignore_index=True), by, bins=bins
-    ).attrs.get("edges", bins)
-    tables = {name: error_by(frame, by, bins=edges) for name, frame in frames.items()}
-    groups = list(dict.fromkeys(g for t in tables.values() for g in t["group"]))
-    ax = _axes(ax, width, 2.6)
-    for i, (name, style) in enumerate(_series(list(tables)).items()):
-        table = tables[name].set_index("group").reindex(groups)
-        x = np.arange(len(groups)) + (i - (len(tables) - 1) / 2) * 0.15
+    tables = _error_tables(_prediction_frames(predictions), by, bins)
+    ax = _axes_or_new(ax, width, 2.6)
+    for i, (name, style) in enumerate(_series_styles(list(tables)).items()):
+        table = tables[name]
+        ordered = "middle" in table  # only numbers are joined by a line
+        offset = (i - (len(tables) - 1) / 2) * 0.15
         ax.errorbar(
-            x,
+            np.arange(len(table)) + offset,
             table["error"],
-            [table["error"] - table["low"], table["high"] - table["error"]],
+            _error_bars(table, "error"),
             label=_wrapped(name),
             capsize=2,
             elinewidth=0.8,
-            **style | ({} if "middle" in table else {"linestyle": ""}),
+            linestyle="-" if ordered else "",
+            **style,
         )
-    counts = next(iter(tables.values())).set_index("group").reindex(groups)["n"]
-    ax.set_xticks(
-        range(len(groups)),
-        [f"{_wrapped(g, 14, 2)}\nn={n:,.0f}" for g, n in zip(groups, counts.fillna(0))],
-        fontsize=6,
-    )
+    sizes = next(iter(tables.values()))["n"].fillna(0)
+    labels = [f"{_wrapped(group, 14, 2)}\nn={n:,.0f}" for group, n in sizes.items()]
+    ax.set_xticks(range(len(labels)), labels, fontsize=6)
     ax.set_ylim(bottom=0)
-    _words_on(
-        ax,
-        xlabel={
-            "length": "words in premise and hypothesis",
-            "overlap": "share of hypothesis words in the premise",
-        }.get(by, str(getattr(by, "__name__", by)).replace("_", " ")),
-        ylabel="error rate",
-    )
-    _legend(ax)
+    _set_labels(ax, xlabel=_property_label(by), ylabel="error rate")
+    _add_legend(ax)
     return ax
 
 # %% ../nbs/api/50_plots.ipynb #742281c1
-def _table(table: Any, *columns: str) -> pd.DataFrame:
+def _frame_with(table: Any, *columns: str) -> pd.DataFrame:
     "A frame with these columns, or an error that names those it lacks."
     frame = pd.DataFrame(table)
-    if missing := [c for c in columns if c not in frame]:
+    missing = [column for column in columns if column not in frame]
+    if missing:
         raise ValueError(f"the table lacks {', '.join(missing)}")
     return frame
 
-
+# %% ../nbs/api/50_plots.ipynb #e1d50a19
 def plot_quadrature(
-    # a frame or list of dicts with method, evaluations (gradients an example) and error
-    # (relative), a row a setting
+    # a frame or list of dicts with rule (of quadrature), evaluations (gradients an
+    # example) and error (relative), a row a setting
     table: Any,
     *,
     target: float | None = 0.02,  # a line at this error
     width: float = WIDTH,  # inches
     ax: Axes | None = None,  # draw here instead
-) -> Axes:  # a line a method
+) -> Axes:  # a line a rule
     "Attribution error against gradient evaluations for several rules."
-    frame = _table(table, "method", "evaluations", "error")
-    ax = _axes(ax, width, 2.8)
-    for name, style in _series(list(frame["method"].unique())).items():
-        rows = frame[frame["method"] == name].sort_values("evaluations")
+    frame = _frame_with(table, "rule", "evaluations", "error")
+    ax = _axes_or_new(ax, width, 2.8)
+    for name, style in _series_styles(list(frame["rule"].unique())).items():
+        rows = frame[frame["rule"] == name].sort_values("evaluations")
         ax.plot(rows["evaluations"], rows["error"], label=_wrapped(name), **style)
     if target is not None:
         ax.axhline(target, color="0.5", linestyle=":", linewidth=1)
     ax.set(xscale="log", yscale="log")
-    ticks = sorted(frame["evaluations"].unique())
-    ax.set_xticks(
-        ticks[:: max(1, len(ticks) // 6)],
-        [f"{t:g}" for t in ticks[:: max(1, len(ticks) // 6)]],
-        minor=False,
-    )
+    evaluations = sorted(frame["evaluations"].unique())
+    ticks = evaluations[:: max(1, len(evaluations) // 6)]
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
     ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-    _words_on(
+    _set_labels(
         ax,
         xlabel="gradient evaluations an example",
         ylabel="relative error of the attributions",
     )
-    _legend(ax)
+    _add_legend(ax)
     return ax
 
 # %% ../nbs/api/50_plots.ipynb #d45f0a64
@@ -452,29 +495,50 @@ def plot_cost(
     ax: Axes | None = None,  # draw here instead
 ) -> Axes:  # a bar a row, its number beside it
     "Cost of training steps relative to a plain one."
-    frame = _table(table, "name", "cost")
-    ax = _axes(ax, width, 0.6 + 0.28 * len(frame))
-    y = np.arange(len(frame))
-    ax.barh(y, frame["cost"], color=sns.color_palette("colorblind")[0], height=0.6)
-    if {"low", "high"} <= set(frame.columns):
-        ax.hlines(y, frame["low"], frame["high"], color="black", linewidth=1)
-    end = frame[["cost", *({"high"} & set(frame.columns))]].max(axis=1)
-    for i, row in frame.reset_index(drop=True).iterrows():
-        ax.text(
-            end.iloc[i],
-            i,
-            f" {row['cost']:.1f}"
-            + (f"  {row['note']}" if isinstance(row.get("note"), str) else ""),
-            va="center",
-            size=7,
-            parse_math=False,
-        )
+    frame = _frame_with(table, "name", "cost").reset_index(drop=True)
+    ax = _axes_or_new(ax, width, 0.6 + 0.28 * len(frame))
+    color = sns.color_palette("colorblind")[0]
+    ax.barh(frame.index, frame["cost"], color=color, height=0.6)
+    if "low" in frame and "high" in frame:
+        ax.hlines(frame.index, frame["low"], frame["high"], color="black", linewidth=1)
+    for y, row in frame.iterrows():
+        text = f" {row['cost']:.1f}"
+        if isinstance(row.get("note"), str):
+            text += f"  {row['note']}"
+        end = np.nanmax([row["cost"], row.get("high", np.nan)])
+        ax.text(end, y, text, va="center", size=7, parse_math=False)
     ax.axvline(1, color="0.5", linestyle=":", linewidth=1)
-    ax.set_yticks(y, [_wrapped(n, 20, 2) for n in frame["name"]])
+    ax.set_yticks(frame.index, [_wrapped(name, 20, 2) for name in frame["name"]])
     ax.invert_yaxis()
     ax.margins(x=0.5 if "note" in frame else 0.15)
-    _words_on(ax, xlabel=xlabel)
+    _set_labels(ax, xlabel=xlabel)
     return ax
+
+# %% ../nbs/api/50_plots.ipynb #e1d50a21
+def _free_height(x: float, y: float, placed: Sequence[tuple[float, float]]) -> float:
+    "The highest place at or below y where a name covers none of those placed."
+    while any(abs(x - px) < 0.5 and abs(y - py) < 0.042 for px, py in placed):
+        y -= 0.014
+    return y
+
+
+def _name_points(ax: Axes, rows: pd.DataFrame) -> None:
+    "Names beside points, moved down where two would overlap."
+    line = {"arrowstyle": "-", "linewidth": 0.4, "color": "0.5"}
+    placed: list[tuple[float, float]] = []
+    for _, row in rows.sort_values("share", ascending=False).iterrows():
+        x = math.log10(max(row["count"], 1))
+        y = _free_height(x, row["share"], placed)
+        placed.append((x, y))
+        ax.annotate(
+            _wrapped(row["word"], 16, 1),
+            (row["count"], row["share"]),
+            (row["count"] * 1.25, y),
+            fontsize=6,
+            va="center",
+            parse_math=False,
+            arrowprops=line | {"shrinkA": 0, "shrinkB": 2},
+        )
 
 # %% ../nbs/api/50_plots.ipynb #4d4d54da
 def plot_artifacts(
@@ -482,43 +546,27 @@ def plot_artifacts(
     # significant
     table: Any,
     *,
-    n_names: int = 12,  # how many words to name, by |z|
+    n_names: int = 12,  # how many words to name, by z
     width: float = WIDTH,  # inches
     ax: Axes | None = None,  # draw here instead
 ) -> Axes:  # a point a word and label
     "Words by frequency and by the share of a label among the examples that hold them."
-    frame = _table(table, "word", "label", "count", "share", "z", "significant")
-    ax = _axes(ax, width, 3.2)
-    quiet = frame[~frame["significant"].astype(bool)]
-    ax.plot(
-        quiet["count"],
-        quiet["share"],
-        ".",
-        color="0.75",
-        markersize=2,
-        label="others",
-        zorder=1,
-    )
-    for name, style in _series(_label_names(frame["label"])).items():
-        rows = frame[
-            frame["significant"].astype(bool) & (frame["label"].astype(str) == name)
-        ]
-        ax.plot(
-            rows["count"],
-            rows["share"],
-            linestyle="",
-            label=name,
-            **style | {"linewidth": 0, "markersize": 3.5},
-        )
-    named = (
-        frame[frame["significant"].astype(bool)]
-        .sort_values("z", ascending=False)
-        .head(n_names)
-    )
-    _name_points(ax, named)
+    frame = _frame_with(table, "word", "label", "count", "share", "z", "significant")
+    ax = _axes_or_new(ax, width, 3.2)
+    significant = frame[frame["significant"].astype(bool)]
+    others = frame[~frame["significant"].astype(bool)]
+    grey = {"color": "0.75", "marker": ".", "markersize": 2, "linestyle": ""}
+    ax.plot(others["count"], others["share"], label="others", zorder=1, **grey)
+    for name, style in _series_styles(_label_names(frame["label"])).items():
+        rows = significant[significant["label"].astype(str) == name]
+        points = {**style, "linestyle": "", "linewidth": 0, "markersize": 3.5}
+        ax.plot(rows["count"], rows["share"], label=name, **points)
+    _name_points(ax, significant.sort_values("z", ascending=False).head(n_names))
     ax.set(xscale="log", ylim=(-0.03, 1.06))
-    _words_on(ax, xlabel="examples with the word", ylabel="share of the label among them")
-    _legend(
+    _set_labels(
+        ax, xlabel="examples with the word", ylabel="share of the label among them"
+    )
+    _add_legend(
         ax,
         loc="lower center",
         bbox_to_anchor=(0.5, 1),
@@ -529,33 +577,19 @@ def plot_artifacts(
     )
     return ax
 
-
-def _name_points(ax: Axes, named: pd.DataFrame) -> None:
-    "Names beside points, moved down where two would overlap."
-    placed: list[tuple[float, float]] = []
-    for _, row in named.sort_values("share", ascending=False).iterrows():
-        x = math.log10(max(row["count"], 1))
-        y = row["share"]
-        while any(abs(x - px) < 0.5 and abs(y - py) < 0.042 for px, py in placed):
-            y -= 0.014
-        placed.append((x, y))
-        ax.annotate(
-            _wrapped(row["word"], 16, 1),
-            (row["count"], row["share"]),
-            (row["count"] * 1.25, y),
-            fontsize=6,
-            va="center",
-            parse_math=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "linewidth": 0.4,
-                "color": "0.5",
-                "shrinkA": 0,
-                "shrinkB": 2,
-            },
-        )
-
 # %% ../nbs/api/50_plots.ipynb #c7641c41
+_REGIONS = (("easy", 0.03, 0.95), ("hard", 0.03, 0.03), ("ambiguous", 0.95, 0.5))
+
+
+def _name_regions(ax: Axes) -> None:
+    "The three regions of a data map, named at their places in the axes."
+    box = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1}
+    for name, x, y in _REGIONS:
+        side = "right" if x > 0.5 else "left"
+        place = {"transform": ax.transAxes, "ha": side, "va": "center"}
+        ax.text(x, y, name, size=8, bbox=box, **place)
+
+# %% ../nbs/api/50_plots.ipynb #e1d50a24
 def plot_data_map(
     # frame of `vbig.artifacts.data_map`: confidence, variability, correctness (0..1), a
     # row an example
@@ -566,9 +600,10 @@ def plot_data_map(
     ax: Axes | None = None,  # draw here instead
 ) -> Axes:  # a point an example
     "Training dynamics: easy examples top left, hard ones bottom left, ambiguous ones right."
-    frame = _table(table, "confidence", "variability", "correctness")
-    ax = _axes(ax, width, 3.0)
-    frame = frame.sample(most, random_state=0) if len(frame) > most else frame
+    frame = _frame_with(table, "confidence", "variability", "correctness")
+    if len(frame) > most:
+        frame = frame.sample(most, random_state=0)
+    ax = _axes_or_new(ax, width, 3.0)
     points = ax.scatter(
         frame["variability"],
         frame["confidence"],
@@ -583,41 +618,39 @@ def plot_data_map(
     bar = ax.figure.colorbar(points, ax=ax, pad=0.02)
     bar.set_label("share of epochs in which it is right", size=7)
     bar.ax.tick_params(labelsize=6)
-    for text, x, y in (
-        ("easy", 0.03, 0.95),
-        ("hard", 0.03, 0.03),
-        ("ambiguous", 0.95, 0.5),
-    ):
-        ax.text(
-            x,
-            y,
-            text,
-            transform=ax.transAxes,
-            size=8,
-            ha="right" if x > 0.5 else "left",
-            va="center",
-            bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1},
-        )
-    ax.set(
-        ylim=(-0.02, 1.02),
-        xlim=(
-            -0.01,
-            max(0.25, float(frame["variability"].max() or 0) * 1.05)
-            if len(frame)
-            else 0.25,
-        ),
-    )
-    _words_on(
+    _name_regions(ax)
+    widest = frame["variability"].max() if len(frame) else 0.0
+    ax.set(xlim=(-0.01, max(0.25, 1.05 * widest)), ylim=(-0.02, 1.02))
+    _set_labels(
         ax,
         xlabel="variability (standard deviation over epochs)",
         ylabel="confidence (mean probability of the gold label)",
     )
     return ax
 
-# %% ../nbs/api/50_plots.ipynb #610211fc
+# %% ../nbs/api/50_plots.ipynb #e1d50a25
 _DASHES = ("-", "--", "-.", ":")
 
 
+def _draw_by_label(ax: Axes, frame: pd.DataFrame, column: str) -> None:
+    "The cumulative distribution of one property, a line a label."
+    styles = _series_styles(_label_names(frame["label"]))
+    for i, (label, style) in enumerate(styles.items()):
+        values = frame.loc[frame["label"].astype(str) == label, column]
+        at_most = values.value_counts(normalize=True).sort_index().cumsum()
+        ax.step(
+            at_most.index,
+            at_most,
+            where="post",
+            label=_wrapped(label),
+            color=style["color"],
+            linestyle=_DASHES[i % len(_DASHES)],
+            linewidth=1.4,
+        )
+    end = frame[column].quantile(0.995) + 1e-9  # a few long texts would squeeze the rest
+    ax.set(xlim=(frame[column].min(), end), ylim=(0, 1.02))
+
+# %% ../nbs/api/50_plots.ipynb #610211fc
 def plot_by_label(
     table: Any,  # a frame, a row a pair: label (name), and a column for each property
     properties: Mapping[str, str],  # column -> how to call it
@@ -625,33 +658,11 @@ def plot_by_label(
     width: float = WIDE,  # inches
 ) -> Figure:  # a panel a property, a line a label
     "Cumulative distributions of properties of pairs, label by label."
-    frame = _table(table, "label", *properties)
-    figure, axes = _figure(1, len(properties), width, 2.4, sharey=True)
+    frame = _frame_with(table, "label", *properties)
+    figure, axes = _new_figure(1, len(properties), width, 2.4, sharey=True)
     for ax, (column, name) in zip(axes, properties.items()):
-        for i, (label, style) in enumerate(_series(_label_names(frame["label"])).items()):
-            share = (
-                frame.loc[frame["label"].astype(str) == label, column]
-                .value_counts(normalize=True)
-                .sort_index()
-                .cumsum()
-            )
-            ax.step(
-                share.index,
-                share,
-                where="post",
-                label=_wrapped(label),
-                color=style["color"],
-                linestyle=_DASHES[i % 4],
-                linewidth=1.4,
-            )
-        ax.set(
-            ylim=(0, 1.02),
-            xlim=(frame[column].min(), frame[column].quantile(0.995) + 1e-9),
-        )
-        _words_on(
-            ax,
-            xlabel=_wrapped(name, 28),
-            ylabel="share of pairs, at most x" if ax is axes[0] else "",
-        )
-    _legend(axes[-1], loc="lower right")
+        _draw_by_label(ax, frame, column)
+        ylabel = "share of pairs, at most x" if ax is axes[0] else ""
+        _set_labels(ax, xlabel=_wrapped(name, 28), ylabel=ylabel)
+    _add_legend(axes[-1], loc="lower right")
     return figure

@@ -11,25 +11,34 @@ __all__ = ['TEMPLATE', 'METRIC_NAMES', 'figure_html', 'table_html', 'write_repor
 import base64
 import hashlib
 import io
+import numbers
 from pathlib import Path
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 import jinja2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from .compare import Comparison, compare
 from .core import DataError, provenance, replacing
 from .plots import plot_confusion_matrices, plot_error_by_length, plot_reliability
 from .predictions import read_predictions, score_predictions
 from .slices import class_names, example_values, slices
-from .statistics import corrected, mcnemar
+from .statistics import corrected, interval_sign, interval_text, mcnemar, verdict
 
 # %% ../nbs/api/52_reports.ipynb #3293f415
+_FIGURE = Markup(
+    '<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
+    "<figcaption>{caption}</figcaption></figure>"
+)
+
+
 def figure_html(
-    figure,  # a matplotlib `Figure` or `Axes`
+    figure: Figure | Axes,  # what a function of `vbig.plots` returns
     caption: str,  # what to see in it; also the image's alternative text
     dpi: int = 150,  # dots per inch; 150 stays sharp on a high-resolution screen
 ) -> Markup:  # a `<figure>` element with the picture inside
@@ -38,30 +47,37 @@ def figure_html(
         raise ValueError(
             "a figure needs a caption: it is what a reader who cannot see the picture gets"
         )
-    figure = getattr(figure, "figure", figure)
+    whole = getattr(figure, "figure", figure)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
+    whole.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
     data = base64.b64encode(buffer.getvalue()).decode()
-    return Markup(
-        '<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption></figure>'
-    ).format(caption, data, caption)
+    return _FIGURE.format(caption=caption, data=data)
 
 # %% ../nbs/api/52_reports.ipynb #fa19c7c3
-def _cell(value, digits, number):
-    "One table cell: numbers with `digits` digits, nothing as a dash, text escaped; a column of numbers stands to the right."
+def _is_number(value: Any) -> bool:
+    "Whether a value is a number (True and False are none)."
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _cell_text(value: Any, digits: int) -> Any:
+    "What to write into a cell: a dash for nothing, a float with so many digits."
     if value is None or (not isinstance(value, str) and pd.isna(value)):
-        value = "–"
-    elif not isinstance(value, bool) and isinstance(value, (int, float)):
-        value = f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
-    return Markup('<td class="number">{}</td>' if number else "<td>{}</td>").format(value)
+        return "–"
+    if not _is_number(value):
+        return value
+    is_whole = isinstance(value, numbers.Integral)
+    return f"{value:,}" if is_whole else f"{value:.{digits}f}"
 
-
-def _is_number(column):
-    "Whether a column holds numbers only, apart from gaps."
-    return all(
-        isinstance(v, (int, float)) and not isinstance(v, bool)
-        for v in column.dropna().tolist()
-    )
+# %% ../nbs/api/52_reports.ipynb #e1d52a02
+_TABLE = Markup(
+    '<div class="table"><table><thead><tr>{head}</tr></thead>'
+    "<tbody>{body}</tbody></table></div>"
+)
+_HEADING = Markup("<th{kind}>{text}</th>")
+_CELL = Markup("<td{kind}>{text}</td>")
+_NUMBER = Markup(' class="number"')
+_ROW = Markup("<tr>{}</tr>")
+_NOTE = Markup('<p class="caption">{}</p>')
 
 
 def table_html(
@@ -73,68 +89,89 @@ def table_html(
     "A pandas frame as an HTML table, every text escaped."
     if frame.index.name:
         frame = frame.reset_index()
-    numbers = [_is_number(frame.iloc[:, i]) for i in range(frame.shape[1])]
-    head = Markup("").join(
-        Markup('<th class="number">{}</th>' if n else "<th>{}</th>").format(c)
-        for c, n in zip(frame.columns, numbers)
-    )
-    rows = (
-        Markup("").join(
-            _cell(getattr(v, "item", lambda v=v: v)(), digits, n)
-            for v, n in zip(row, numbers)
-        )
-        for row in frame.itertuples(index=False)
-    )
-    body = Markup("").join(Markup("<tr>{}</tr>").format(r) for r in rows)
-    note = Markup('<p class="caption">{}</p>').format(caption) if caption else ""
-    return Markup(
-        '<div class="table"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}'
-    ).format(head, body, note)
+    columns = [frame.iloc[:, i].dropna() for i in range(frame.shape[1])]
+    kinds = [_NUMBER if all(map(_is_number, column)) else "" for column in columns]
+    headings = [
+        _HEADING.format(kind=kind, text=name) for kind, name in zip(kinds, frame.columns)
+    ]
+    rows = []
+    for row in frame.itertuples(index=False):
+        texts = [_cell_text(value, digits) for value in row]
+        cells = [_CELL.format(kind=kind, text=text) for kind, text in zip(kinds, texts)]
+        rows.append(_ROW.format(Markup("").join(cells)))
+    table = _TABLE.format(head=Markup("").join(headings), body=Markup("").join(rows))
+    return table + _NOTE.format(caption) if caption else table
 
 # %% ../nbs/api/52_reports.ipynb #37f56b75
 TEMPLATE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }}</title>
 <style>
 :root { color-scheme: light dark; --line: #8885; --soft: #8881; }
-body { font: 16px/1.55 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
-h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); padding-bottom: .2rem; }
-figure { margin: 1.5rem 0; } img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
-figcaption, .caption, footer { font-size: .9rem; opacity: .8; } .table { overflow-x: auto; margin-top: 1rem; }
-table { border-collapse: collapse; } th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-.number, th.number { text-align: right; font-variant-numeric: tabular-nums; } tbody tr:hover { background: var(--soft); }
-pre { overflow-x: auto; background: var(--soft); padding: .6rem; border-radius: 4px; } footer { margin-top: 3rem; }
-</style></head><body>
+body { font: 16px/1.55 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; }
+body { padding: 1.5rem 1rem 4rem; }
+h1 { line-height: 1.2; }
+h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); padding-bottom: .2rem; }
+figure { margin: 1.5rem 0; }
+img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
+figcaption, .caption, footer { font-size: .9rem; opacity: .8; }
+.table { overflow-x: auto; margin-top: 1rem; }
+table { border-collapse: collapse; }
+th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--line); }
+th, td { text-align: left; vertical-align: top; }
+.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+tbody tr:hover { background: var(--soft); }
+pre { overflow-x: auto; background: var(--soft); padding: .6rem; border-radius: 4px; }
+footer { margin-top: 3rem; }
+</style>
+</head>
+<body>
 <h1>{{ title }}</h1>
 {% if lead %}<p>{{ lead }}</p>{% endif %}
-{% for heading, parts in sections %}<section><h2>{{ heading }}</h2>
-{% for part in parts %}{% if part.__html__ is defined %}{{ part }}{% else %}<p>{{ part }}</p>{% endif %}
-{% endfor %}</section>
-{% endfor %}<footer>{% for key, value in provenance.items() %}{{ key }}: {{ value }}{{ ", " if not loop.last }}{% endfor %}</footer>
-</body></html>
+{% for heading, parts in sections %}
+<section>
+<h2>{{ heading }}</h2>
+{% for part in parts %}
+{% if part.__html__ is defined %}{{ part }}{% else %}<p>{{ part }}</p>{% endif %}
+{% endfor %}
+</section>
+{% endfor %}
+<footer>
+{% for key, value in provenance.items() %}
+{{ key }}: {{ value }}{{ "," if not loop.last }}
+{% endfor %}
+</footer>
+</body>
+</html>
 """
 
 # %% ../nbs/api/52_reports.ipynb #4deae57b
 def write_report(
     # the HTML file to write; an older one is replaced only when the new one is complete
-    path,
+    path: str | Path,
     title: str,  # heading of the page
     # `(heading, parts)` pairs; a part is a text (escaped) or what the functions above
     # return
-    sections: list,
+    sections: Sequence[tuple[str, Sequence]],
     lead: str = "",  # a first paragraph
-    # versions, date, command (`vbig.data.provenance()`), shown at the foot
-    provenance: dict = None,
+    # versions, date, command (`vbig.core.provenance()`), shown at the foot
+    provenance: Mapping[str, Any] | None = None,
 ) -> Path:  # the path that was written
     "Write one self-contained HTML page."
-    page = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined
-    ).from_string(TEMPLATE)
-    text = page.render(
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.from_string(TEMPLATE).render(
         title=title, lead=lead, sections=sections, provenance=provenance or {}
     )
     with replacing(path) as file:
-        file.write(text)
+        file.write(page)
     return Path(path)
 
 # %% ../nbs/api/52_reports.ipynb #62e67b2f
@@ -145,18 +182,50 @@ def prediction_file(
     path = Path(path)
     if not path.is_dir():
         return path
-    found = sorted(path.glob("eval_predictions*.jsonl*"))
-    plain = [f for f in found if f.name.startswith("eval_predictions.jsonl")]
-    if len(plain or found) == 1:
-        return (plain or found)[0]
+    files = sorted(path.glob("eval_predictions*.jsonl*"))
+    usual = [file for file in files if file.name.startswith("eval_predictions.jsonl")]
+    candidates = usual or files
+    if len(candidates) == 1:
+        return candidates[0]
+    content = "several files of predictions" if files else "no predictions"
     raise DataError(
-        "this folder holds no predictions"
-        if not found
-        else "this folder holds several files of predictions",
+        f"this folder holds {content}",
         file=path,
-        text=", ".join(f.name for f in found) or None,
-        right="a folder with eval_predictions.jsonl, as `vbig evaluate --output_dir` writes it, or the name of the file",
+        text=", ".join(file.name for file in files) or None,
+        right=(
+            "a folder with eval_predictions.jsonl, as `vbig evaluate --output_dir` writes it, "
+            "or the name of the file"
+        ),
     )
+
+# %% ../nbs/api/52_reports.ipynb #e1d52a05
+def _file_name(file: Path) -> str:
+    "The name of a file without its endings."
+    return file.name.split(".")[0]
+
+
+def _folder_name(file: Path) -> str:
+    "The name of the folder that holds a file."
+    return file.parent.name
+
+
+def _run_name(file: Path) -> str:
+    "A file's own name, or its folder's where the file has the usual one."
+    is_usual = file.name.startswith("eval_predictions")
+    return _folder_name(file) if is_usual else _file_name(file)
+
+
+def _two_folders(file: Path) -> str:
+    "The names of the two folders above a file."
+    return f"{file.parent.parent.name}/{file.parent.name}"
+
+
+_NAMINGS: tuple[Callable[[Path], str], ...] = (
+    _run_name,
+    _folder_name,
+    _file_name,
+    _two_folders,
+)
 
 
 def model_names(
@@ -164,47 +233,65 @@ def model_names(
     second: Path,  # of the other
 ) -> tuple[str, str]:  # two names that differ
     "How to call two models: by their files, or by their folders where the files have the usual name."
-    files = [Path(p).resolve() for p in (first, second)]
-    own = [
-        p.parent.name if p.name.startswith("eval_predictions") else p.name.split(".")[0]
-        for p in files
-    ]
-    for names in (
-        own,
-        [p.parent.name for p in files],
-        [p.name.split(".")[0] for p in files],
-        [f"{p.parent.parent.name}/{p.parent.name}" for p in files],
-    ):
+    first = Path(first).resolve()
+    second = Path(second).resolve()
+    for naming in _NAMINGS:
+        names = (naming(first), naming(second))
         if names[0] != names[1]:
-            return tuple(names)
+            return names
     return "A", "B"
 
 # %% ../nbs/api/52_reports.ipynb #63dfc0ed
+_DIFFERENCE = (
+    "{second} minus {first} is {points} points of accuracy on {n:,} pairs "
+    "({level:.0%} interval, exact McNemar p = {p:.2g})"
+)
+_NEVER_DIFFER = (
+    "{first} and {second} are right on exactly the same {both_right:,} of {n:,} pairs: "
+    "there is no difference in accuracy to judge."
+)
+_BEYOND_NOISE = (
+    "{second} is {direction} than {first} by more than noise among these pairs: {difference}; "
+    "this speaks of two trained models, and other seeds may differ."
+)
+_AT_THE_EDGE = (
+    "The difference is at the edge of noise, for the two tests disagree: {difference}."
+)
+_NOISE = "The difference cannot be told from noise: {difference}."
+
+# %% ../nbs/api/52_reports.ipynb #e1d52a06
 def compare_verdict(
-    # of `vbig.evaluation.compare`, with accuracy among its metrics
+    # of `vbig.compare.compare`, with accuracy among its metrics
     comparison: Comparison,
 ) -> str:  # one sentence
     "Can the difference in accuracy be told from noise?"
+    first, second = comparison.names
+    counts = comparison.counts
+    p = comparison.mcnemar_p
+    if p is None:
+        return _NEVER_DIFFER.format(first=first, second=second, **counts)
     row = comparison.table.set_index("metric").loc["accuracy"]
-    (a, b) = comparison.names
-    n = comparison.counts["n"]
-    if comparison.mcnemar_p is None:
-        return f"{a} and {b} are right on exactly the same {comparison.counts['both_right']:,} of {n:,} pairs: there is no difference in accuracy to judge."
-    found = [
-        not row["low"] <= 0 <= row["high"],
-        comparison.mcnemar_p < 1 - comparison.level,
-    ]
-    size = (
-        f"{b} minus {a} is {100 * row['difference']:+.2f} points of accuracy on {n:,} pairs ({comparison.level:.0%} interval "
-        f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}, exact McNemar p = {comparison.mcnemar_p:.2g})"
+    low = row["low"]
+    high = row["high"]
+    difference = _DIFFERENCE.format(
+        first=first,
+        second=second,
+        points=interval_text(
+            row["difference"], low, high, digits=2, scale=100, signed=True
+        ),
+        n=counts["n"],
+        level=comparison.level,
+        p=p,
     )
-    if all(found):
-        return f"{b} is {'better' if row['difference'] > 0 else 'worse'} than {a} by more than noise among these pairs: {size}; this speaks of two trained models, and other seeds may differ."
-    if any(found):
-        return (
-            f"The difference is at the edge of noise, for the two tests disagree: {size}."
+    by_interval = interval_sign(low, high) != 0
+    by_mcnemar = p < 1 - comparison.level
+    if by_interval and by_mcnemar:
+        direction = verdict(low, high, better="better", worse="worse")
+        return _BEYOND_NOISE.format(
+            first=first, second=second, direction=direction, difference=difference
         )
-    return f"The difference cannot be told from noise: {size}."
+    sentence = _AT_THE_EDGE if by_interval or by_mcnemar else _NOISE
+    return sentence.format(difference=difference)
 
 # %% ../nbs/api/52_reports.ipynb #96559114
 METRIC_NAMES = {
@@ -217,47 +304,41 @@ METRIC_NAMES = {
 }
 
 
+def _metric_cells(row: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    "A metric's texts: of both models, of the difference, and whether it is beyond noise."
+    if row["difference"] is None:
+        reason = metrics.get(f"{row['metric']}_undefined", "not defined on these pairs")
+        why = f"undefined ({reason})"
+        return why, why, "–", "–"
+    low = row["low"]
+    high = row["high"]
+    difference = interval_text(row["difference"], low, high, digits=4, signed=True)
+    beyond_noise = "yes" if interval_sign(low, high) else "no"
+    return f"{row['a']:.4f}", f"{row['b']:.4f}", difference, beyond_noise
+
+
 def comparison_table(
-    comparison: Comparison,  # of `vbig.evaluation.compare`
+    comparison: Comparison,  # of `vbig.compare.compare`
     # `nli_metrics` of one of the models, for the reasons of what is undefined
     metrics: Mapping[str, Any],
 ) -> pd.DataFrame:  # a row a metric, as text
-    "Metrics of both models, difference, interval, and whether the interval leaves out zero."
-    a, b = comparison.names
+    "Metrics of both models, difference with its interval, and whether that leaves out zero."
+    first, second = comparison.names
+    difference = f"{second} minus {first} ({comparison.level:.0%} interval)"
     rows = []
     for row in comparison.table.to_dict("records"):
         name = METRIC_NAMES.get(row["metric"], row["metric"])
-        why = f"undefined ({metrics.get(row['metric'] + '_undefined', 'not defined on these pairs')})"
-        if row["difference"] is None:
-            rows.append(
-                {
-                    "metric": name,
-                    a: why,
-                    b: why,
-                    f"{b} minus {a}": "–",
-                    f"{comparison.level:.0%} interval": "–",
-                    "beyond noise": "–",
-                }
-            )
-        else:
-            rows.append(
-                {
-                    "metric": name,
-                    a: f"{row['a']:.4f}",
-                    b: f"{row['b']:.4f}",
-                    f"{b} minus {a}": _signed(row["difference"]),
-                    f"{comparison.level:.0%} interval": f"{_signed(row['low'])} to {_signed(row['high'])}",
-                    "beyond noise": "no" if row["low"] <= 0 <= row["high"] else "yes",
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def _signed(value: float) -> str:
-    "A difference with its sign; what rounds to nothing is +0.0000."
-    return f"{round(value, 4) + 0:+.4f}"
+        rows.append((name, *_metric_cells(row, metrics)))
+    return pd.DataFrame(
+        rows, columns=["metric", first, second, difference, "beyond noise"]
+    )
 
 # %% ../nbs/api/52_reports.ipynb #dcd6c2bf
+def _is_right(frame: pd.DataFrame) -> np.ndarray:  # [N] of booleans
+    "Which predictions are right."
+    return (frame["label"] == frame["predicted_label"]).to_numpy()
+
+
 def compare_slices(
     first: pd.DataFrame,  # predictions of one model
     second: pd.DataFrame,  # of the other, same pairs
@@ -266,31 +347,49 @@ def compare_slices(
     # they never differ)
 ) -> pd.DataFrame:
     "Accuracy of two models in every slice of a set."
-    right = [(f["label"] == f["predicted_label"]).to_numpy() for f in (first, second)]
+    first_right = _is_right(first)
+    second_right = _is_right(second)
     rows = []
     for name, index in slices(first).items():
-        a, b = (r[first.index.get_indexer(index)] for r in right)
-        p = mcnemar(int((a & ~b).sum()), int((b & ~a).sum()))
-        rows.append(
-            {
-                "slice": name,
-                "n": len(index),
-                names[0]: float(a.mean()),
-                names[1]: float(b.mean()),
-                "difference": float(b.mean() - a.mean()),
-                "p": p,
-            }
-        )
+        places = first.index.get_indexer(index)
+        a = first_right[places]
+        b = second_right[places]
+        row = {"slice": name, "n": len(index)}
+        row |= {names[0]: float(a.mean()), names[1]: float(b.mean())}
+        row["difference"] = float(b.mean() - a.mean())
+        row["p"] = mcnemar(int((a & ~b).sum()), int((b & ~a).sum()))
+        rows.append(row)
     table = pd.DataFrame(rows)
-    tested = [
-        i for i, row in enumerate(rows) if row["p"] is not None and row["slice"] != "all"
-    ]
-    p = pd.Series([row["p"] for row in rows], dtype=object)
-    if tested:
-        p[tested] = corrected(np.array([rows[i]["p"] for i in tested])).tolist()
-    return table.assign(p=p)
+    return table.assign(p=_corrected_for_parts(table["p"]))
+
+
+def _corrected_for_parts(p: pd.Series) -> pd.Series:
+    "p-values of a whole set and its parts, those of the parts corrected; None where there is none."
+    values = p.to_numpy(dtype=float, copy=True)
+    is_tested_part = ~np.isnan(values)
+    is_tested_part[0] = False  # the first row is the whole set
+    values[is_tested_part] = corrected(values[is_tested_part])
+    or_none = [None if np.isnan(value) else float(value) for value in values]
+    return pd.Series(or_none, index=p.index, dtype=object)
 
 # %% ../nbs/api/52_reports.ipynb #3b6bbae7
+def _answers(frame: pd.DataFrame) -> list[str]:
+    "What a model says of every pair, with its probability."
+    labels = class_names(frame, "predicted_label")
+    confidence = example_values(frame, "confidence")
+    return [f"{label} ({p:.2f})" for label, p in zip(labels, confidence)]
+
+
+def _surest_first(
+    table: pd.DataFrame, rows: np.ndarray, wrong: pd.DataFrame, most: int
+) -> pd.DataFrame:
+    "The given rows of a table, those first of which the model that is wrong is surest."
+    confidence = example_values(wrong, "confidence").to_numpy(dtype=float)
+    places = np.flatnonzero(rows)
+    order = np.argsort(-confidence[places], kind="stable")
+    return table.iloc[places[order]].head(most).reset_index(drop=True)
+
+
 def disagreements(
     first: pd.DataFrame,  # predictions of one model
     second: pd.DataFrame,  # of the other, same pairs
@@ -300,38 +399,55 @@ def disagreements(
     # with its probability
 ) -> dict[str, pd.DataFrame]:
     "Pairs that only one of two models gets right, those first on which the wrong one is surest."
-    right = [(f["label"] == f["predicted_label"]).to_numpy() for f in (first, second)]
-    sure = [
-        example_values(f, "confidence").to_numpy(dtype=float) for f in (first, second)
-    ]
-    said = [class_names(f, "predicted_label").to_numpy() for f in (first, second)]
-    shown = [c for c in ("premise", "hypothesis", "heuristic") if c in first]
-    columns = {c: first[c].to_numpy() for c in shown} or {"row": np.arange(len(first))}
-    table = pd.DataFrame(
-        columns
-        | {"label": class_names(first).to_numpy()}
-        | {
-            n: [f"{s} ({p:.2f})" for s, p in zip(said[i], sure[i])]
-            for i, n in enumerate(names)
-        }
-    )
-
-    def only(i):
-        return np.flatnonzero(right[i] & ~right[1 - i])
-
+    columns = [c for c in ("premise", "hypothesis", "heuristic") if c in first]
+    table = first[columns].reset_index(drop=True)
+    if not columns:
+        table = pd.DataFrame({"row": np.arange(len(first))})
+    table["label"] = class_names(first).to_numpy()
+    table[names[0]] = _answers(first)
+    table[names[1]] = _answers(second)
+    first_right = _is_right(first)
+    second_right = _is_right(second)
     return {
-        names[i]: table.iloc[only(i)[np.argsort(-sure[1 - i][only(i)], kind="stable")]]
-        .head(most)
-        .reset_index(drop=True)
-        for i in (0, 1)
+        names[0]: _surest_first(table, first_right & ~second_right, second, most),
+        names[1]: _surest_first(table, second_right & ~first_right, first, most),
     }
 
 # %% ../nbs/api/52_reports.ipynb #03e4fe47
-def _can(frames: Mapping[str, pd.DataFrame], by: str) -> bool:
+_CONFUSION_CAPTION = (
+    "Confusion matrices: the share of each true class, with counts below."
+)
+_RELIABILITY_CAPTION = (
+    "Accuracy against the probability of the predicted class, in ten groups of equal size; "
+    "lines are 95 % Wilson intervals. Below the diagonal a model is surer than it is right."
+)
+_ERROR_CAPTION = (
+    "Error rate by {by}; lines are 95 % Wilson intervals, n is the number of pairs."
+)
+_NO_TEXTS = "The files hold no texts, so there is no figure by {by}."
+_ERROR_FIGURES = {
+    "class": "class",
+    "length": "number of words",
+    "overlap": "share of hypothesis words that stand in the premise",
+}
+
+
+def _is_known(frames: Mapping[str, pd.DataFrame], by: str) -> bool:
     "Whether predictions can be grouped by this property: it is a column, or their texts are there."
+    if by == "class":
+        return True
     return all(
-        by in f or {"premise", "hypothesis"} <= set(f.columns) for f in frames.values()
+        by in frame or {"premise", "hypothesis"} <= set(frame.columns)
+        for frame in frames.values()
     )
+
+
+def _error_part(frames: Mapping[str, pd.DataFrame], by: str) -> Markup | str:
+    "The figure of error rates by a property, or a sentence that says why there is none."
+    text = _ERROR_FIGURES[by]
+    if not _is_known(frames, by):
+        return _NO_TEXTS.format(by=text)
+    return figure_html(plot_error_by_length(frames, by), _ERROR_CAPTION.format(by=text))
 
 
 def compare_figures(
@@ -339,41 +455,89 @@ def compare_figures(
     # heading -> figures as HTML, or a sentence where one cannot be drawn
 ) -> dict[str, list]:
     "The figures of the comparison, each with what it shows."
-    interval = "lines are 95 % Wilson intervals"
-    made = {
-        "What they confuse": [
-            (
-                plot_confusion_matrices(frames),
-                "Confusion matrices: the share of each true class, with counts below.",
-            )
-        ],
-        "How sure they are": [
-            (
-                plot_reliability(frames),
-                f"Accuracy against the probability of the predicted class, in ten groups of equal size; {interval}. Below the diagonal a model is surer than it is right.",
-            )
-        ],
-    }
-    by = {
-        "class": "class",
-        "length": "number of words",
-        "overlap": "share of hypothesis words that stand in the premise",
-    }
-    made["Where they err"] = [
-        (
-            plot_error_by_length(frames, k),
-            f"Error rate by {text}; {interval}, n is the number of pairs.",
-        )
-        if k == "class" or _can(frames, k)
-        else f"The files hold no texts, so there is no figure by {text}."
-        for k, text in by.items()
-    ]
-    parts = {
-        heading: [p if isinstance(p, str) else figure_html(*p) for p in figures]
-        for heading, figures in made.items()
-    }
+    confusion = figure_html(plot_confusion_matrices(frames), _CONFUSION_CAPTION)
+    reliability = figure_html(plot_reliability(frames), _RELIABILITY_CAPTION)
+    errors = [_error_part(frames, by) for by in _ERROR_FIGURES]
     plt.close("all")
+    return {
+        "What they confuse": [confusion],
+        "How sure they are": [reliability],
+        "Where they err": errors,
+    }
+
+# %% ../nbs/api/52_reports.ipynb #f5e74ef5
+_TABLE_CAPTION = (
+    "Paired bootstrap, {drawn}. Each interval stands for itself: with six metrics, one that "
+    "just leaves out zero is weak evidence."
+)
+_IN_GROUPS = "pairs with the same {groups} drawn together; McNemar's test takes pairs as independent"
+_COUNTS_CAPTION = "Pairs by which model is right; {test}."
+_SLICES_CAPTION = (
+    "Accuracy in parts of the set; p: exact McNemar test, corrected for the number of parts "
+    "(Holm)."
+)
+
+
+def _numbers_section(
+    comparison: Comparison, table: pd.DataFrame, groups: str | None
+) -> list[Markup]:
+    "The metrics, and how many pairs each model gets right."
+    drawn = _IN_GROUPS.format(groups=groups) if groups else "pairs drawn one by one"
+    test = "the models never differ, so there is nothing to test"
+    if comparison.mcnemar_p is not None:
+        test = f"exact McNemar test p = {comparison.mcnemar_p:.3g}"
+    first, second = comparison.names
+    counts = comparison.counts
+    rows = [
+        (f"{first} right", counts["both_right"], counts["only_a"]),
+        (f"{first} wrong", counts["only_b"], counts["both_wrong"]),
+    ]
+    by_model = pd.DataFrame(rows, columns=["", f"{second} right", f"{second} wrong"])
+    return [
+        table_html(table, _TABLE_CAPTION.format(drawn=drawn)),
+        table_html(by_model, _COUNTS_CAPTION.format(test=test)),
+    ]
+
+
+def _slices_section(by_slice: pd.DataFrame) -> list[Markup]:
+    "The accuracy in parts of the set, with p-values as text."
+    p = [None if value is None else f"{value:.2g}" for value in by_slice["p"]]
+    return [table_html(by_slice.assign(p=p), _SLICES_CAPTION, digits=4)]
+
+# %% ../nbs/api/52_reports.ipynb #e1d52a09
+_ONLY_ONE = "Only {right} is right: {n:,} of {total:,} pairs."
+_SURER = " The {n} on which {wrong} is surest of its mistake:"
+
+
+def _disagreements_section(frames: Mapping[str, pd.DataFrame], most: int) -> list:
+    "Tables of the pairs that only one model gets right."
+    parts: list = []
+    names = tuple(frames)
+    tables = disagreements(*frames.values(), names, most)
+    for right, wrong in (names, names[::-1]):
+        table = tables[right]
+        total = len(frames[right])
+        n = int((_is_right(frames[right]) & ~_is_right(frames[wrong])).sum())
+        sentence = _ONLY_ONE.format(right=right, n=n, total=total)
+        if len(table) < n:
+            sentence += _SURER.format(n=len(table), wrong=wrong)
+        parts.append(sentence)
+        if len(table):
+            parts.append(table_html(table))
     return parts
+
+
+def _files_section(
+    frames: Mapping[str, pd.DataFrame], files: Sequence[Path]
+) -> list[Markup]:
+    "What was compared, with checksums."
+    rows = []
+    for (name, frame), file in zip(frames.items(), files):
+        last_two = "/".join(file.resolve().parts[-2:])
+        checksum = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        rows.append((name, last_two, len(frame), checksum))
+    columns = ["model", "file", "pairs", "sha256 begins"]
+    return [table_html(pd.DataFrame(rows, columns=columns))]
 
 # %% ../nbs/api/52_reports.ipynb #93af50e9
 class CompareReport(NamedTuple):
@@ -386,6 +550,16 @@ class CompareReport(NamedTuple):
     path: Path  # the page
 
 
+def _check_groups(frames: Mapping[str, pd.DataFrame], groups: str) -> None:
+    "Refuse a column to draw by that one of the files lacks."
+    for name, frame in frames.items():
+        if groups not in frame:
+            raise ValueError(
+                f"no column {groups!r} to draw by in the predictions of {name}, "
+                f"which have {', '.join(frame.columns)}"
+            )
+
+# %% ../nbs/api/52_reports.ipynb #e1d52a10
 def compare_report(
     first: str | Path,  # file of predictions (or folder with one) of a model
     second: str | Path,  # of another, for the same pairs
@@ -400,17 +574,13 @@ def compare_report(
     seed: int = 0,  # of the resampling
 ) -> CompareReport:  # verdict, tables, path
     "Compare two models on the same pairs, and write a page about it."
-    files = [prediction_file(p) for p in (first, second)]
+    files = [prediction_file(first), prediction_file(second)]
     names = tuple(names) if names else model_names(*files)
     if len(set(names)) != 2:
         raise ValueError(f"names={names}: two different names are needed")
     frames = dict(zip(names, map(read_predictions, files)))
-    if groups is not None and (
-        without := [n for n, f in frames.items() if groups not in f]
-    ):
-        raise ValueError(
-            f"no column {groups!r} to draw by in the predictions of {without[0]}, which have {', '.join(frames[without[0]].columns)}"
-        )
+    if groups is not None:
+        _check_groups(frames, groups)
     comparison = compare(
         *frames.values(),
         names=names,
@@ -419,104 +589,16 @@ def compare_report(
         n_resamples=n_resamples,
         seed=seed,
     )
+    sentence = compare_verdict(comparison)
     table = comparison_table(comparison, score_predictions(frames[names[0]]))
     by_slice = compare_slices(*frames.values(), names)
-    parts = [
-        *_compare_sections(comparison, table, by_slice, groups),
+    sections = [
+        ("The numbers", _numbers_section(comparison, table, groups)),
+        ("By part", _slices_section(by_slice)),
         *compare_figures(frames).items(),
-        ("Pairs that only one gets right", _differing(frames, most)),
-        ("Files", [_files(frames, files)]),
+        ("Pairs that only one gets right", _disagreements_section(frames, most)),
+        ("Files", _files_section(frames, files)),
     ]
-    page = write_report(
-        path,
-        f"{names[0]} and {names[1]}",
-        parts,
-        lead=compare_verdict(comparison),
-        provenance=provenance(),
-    )
-    return CompareReport(compare_verdict(comparison), table, comparison, by_slice, page)
-
-# %% ../nbs/api/52_reports.ipynb #f5e74ef5
-def _compare_sections(
-    comparison: Comparison,
-    table: pd.DataFrame,
-    by_slice: pd.DataFrame,
-    groups: str | None,
-) -> list:
-    "The sections with the numbers."
-    (a, b) = comparison.names
-    c = comparison.counts
-    counts = pd.DataFrame(
-        {
-            "": [f"{a} right", f"{a} wrong"],
-            f"{b} right": [c["both_right"], c["only_b"]],
-            f"{b} wrong": [c["only_a"], c["both_wrong"]],
-        }
-    )
-    p = (
-        "the models never differ, so there is nothing to test"
-        if comparison.mcnemar_p is None
-        else f"exact McNemar test p = {comparison.mcnemar_p:.3g}"
-    )
-    drawn = (
-        f"pairs with the same {groups} drawn together; McNemar's test takes pairs as independent"
-        if groups
-        else "pairs drawn one by one"
-    )
-    shown = by_slice.assign(p=[None if v is None else f"{v:.2g}" for v in by_slice["p"]])
-    return [
-        (
-            "The numbers",
-            [
-                table_html(
-                    table,
-                    f"Paired bootstrap, {drawn}. Each interval stands for itself: with six metrics, one that just leaves out zero is weak evidence.",
-                ),
-                table_html(counts, f"Pairs by which model is right; {p}."),
-            ],
-        ),
-        (
-            "By part",
-            [
-                table_html(
-                    shown,
-                    "Accuracy in parts of the set; p: exact McNemar test, corrected for the number of parts (Holm).",
-                    digits=4,
-                )
-            ],
-        ),
-    ]
-
-
-def _differing(frames: Mapping[str, pd.DataFrame], most: int) -> list:
-    "Tables of the pairs that only one model gets right."
-    (a, first), (b, second) = frames.items()
-    right = [(f["label"] == f["predicted_label"]).to_numpy() for f in (first, second)]
-    parts = []
-    for i, (name, table) in enumerate(disagreements(first, second, (a, b), most).items()):
-        n = int((right[i] & ~right[1 - i]).sum())
-        parts += [
-            f"Only {name} is right: {n:,} of {len(first):,} pairs."
-            + (
-                f" The {len(table)} on which {(b, a)[i]} is surest of its mistake:"
-                if len(table) < n
-                else ""
-            ),
-            *([table_html(table)] if len(table) else []),
-        ]
-    return parts
-
-
-def _files(frames: Mapping[str, pd.DataFrame], files: Sequence[Path]) -> Any:
-    "What was compared, with checksums."
-    digest = [hashlib.sha256(f.read_bytes()).hexdigest()[:16] for f in files]
-    return table_html(
-        pd.DataFrame(
-            {
-                "model": list(frames),
-                "file": ["/".join(f.resolve().parts[-2:]) for f in files],
-                "pairs": [len(f) for f in frames.values()],
-                "sha256 begins": digest,
-            }
-        )
-    )
+    title = f"{names[0]} and {names[1]}"
+    page = write_report(path, title, sections, lead=sentence, provenance=provenance())
+    return CompareReport(sentence, table, comparison, by_slice, page)

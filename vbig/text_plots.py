@@ -8,7 +8,7 @@ __all__ = ['plot_token_attributions', 'plot_attribution_pair', 'attribution_html
 # %% ../nbs/api/51_text_plots.ipynb #2808dcba
 import math
 import unicodedata
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -22,186 +22,310 @@ from .core import LABELS
 from .plots import DIVERGING, WIDE
 
 # %% ../nbs/api/51_text_plots.ipynb #8b698093
-def _pieces(attribution: Any) -> list[tuple[str, list[tuple[str, float]]]]:
-    "Premise and hypothesis of an attribution as (name, [(text, score)]), special tokens left out."
-    texts = attribution.tokens
-    scores = np.asarray(attribution.scores, dtype=float)
+class _Piece(NamedTuple):
+    "A token or word of a text."
+
+    text: str
+    score: float
+
+
+def _sides(attribution: Any) -> list[tuple[str, list[_Piece]]]:
+    "Premise and hypothesis of an attribution as (name, pieces), special tokens left out."
+    tokens = attribution.tokens
+    scores = np.asarray(attribution.scores, dtype=float).tolist()
     segment = list(attribution.segment)
-    if not len(texts) == len(scores) == len(segment):
+    if not len(tokens) == len(scores) == len(segment):
         raise ValueError(
-            f"{len(texts)} texts, {len(scores)} scores and {len(segment)} segments: they must be as many"
+            f"{len(tokens)} texts, {len(scores)} scores and {len(segment)} segments: "
+            "they must be as many"
         )
-    return [
-        (name, [(str(t), float(s)) for t, s, g in zip(texts, scores, segment) if g == i])
-        for i, name in enumerate(getattr(attribution, "sides", ("premise", "hypothesis")))
-    ]
+    names = getattr(attribution, "sides", ("premise", "hypothesis"))
+    sides: list[tuple[str, list[_Piece]]] = [(name, []) for name in names]
+    for token, score, side in zip(tokens, scores, segment):
+        if 0 <= side < len(sides):
+            sides[side][1].append(_Piece(str(token), score))
+    return sides
 
-
-def _limit(attributions: Sequence[Any]) -> float:
+# %% ../nbs/api/51_text_plots.ipynb #e1d51a04
+def _largest_score(attributions: Sequence[Any]) -> float:
     "The largest absolute score of several attributions: the end of their common colour scale."
-    values = [
-        abs(s)
-        for a in attributions
-        for _, pieces in _pieces(a)
-        for _, s in pieces
-        if math.isfinite(s)
-    ]
-    return max([*values, 1e-12])
-
-
-def _right_to_left(pieces: Sequence[tuple[str, float]]) -> bool:
-    "Whether the first letter with a direction runs from right to left."
-    kinds = (unicodedata.bidirectional(c) for text, _ in pieces for c in text)
-    return next((k in ("R", "AL") for k in kinds if k in ("L", "R", "AL")), False)
+    largest = 1e-12
+    for attribution in attributions:
+        for _, pieces in _sides(attribution):
+            sizes = [abs(p.score) for p in pieces if math.isfinite(p.score)]
+            largest = max([largest, *sizes])
+    return largest
 
 # %% ../nbs/api/51_text_plots.ipynb #daa1c0ad
-def _chunks(text: str, room: float, measure: Any) -> list[str]:
-    "The text in pieces that fit into `room` inches."
-    if measure(text) <= room or len(text) < 2:
+class _Box(NamedTuple):
+    "A piece of text at its place in a line, in inches."
+
+    text: str
+    score: float
+    left: float
+    width: float
+
+
+_Measure = Callable[[str], float]  # the width of a text in inches
+
+
+def _parts_that_fit(text: str, width: float, measure: _Measure) -> list[str]:
+    "The text in parts of at most `width` inches."
+    if measure(text) <= width or len(text) < 2:
         return [text]
-    n = max(1, int(len(text) * room / measure(text)))
-    return [text[:n], *_chunks(text[n:], room, measure)]
+    n = max(1, int(len(text) * width / measure(text)))
+    return [text[:n], *_parts_that_fit(text[n:], width, measure)]
 
 
 def _lines(
-    pieces: Sequence[tuple[str, float]], room: float, measure: Any, gap: float
-) -> list[list[tuple[str, float, float, float]]]:
-    "Break pieces into lines of (text, score, left edge, width), in inches."
-    lines = [[]]
-    x = 0.0
+    pieces: Sequence[_Piece], line_width: float, measure: _Measure, gap: float
+) -> list[list[_Box]]:
+    "Break pieces into lines of boxes; `gap` is the space inside a box and between two."
+    lines: list[list[_Box]] = [[]]
+    left = 0.0
     for text, score in pieces:
-        for i, chunk in enumerate(_chunks(text or " ", room - 2 * gap, measure)):
-            width = max(measure(chunk), 0.12) + 2 * gap
-            if (x and x + width > room) or i:
-                lines = [*lines, []]
-                x = 0.0
-            lines[-1].append((chunk, score, x, width))
-            x += width + gap
+        parts = _parts_that_fit(text or " ", line_width - 2 * gap, measure)
+        for i, part in enumerate(parts):
+            width = max(measure(part), 0.12) + 2 * gap
+            is_full = left > 0 and left + width > line_width
+            if is_full or i > 0:
+                lines.append([])
+                left = 0.0
+            lines[-1].append(_Box(part, score, left, width))
+            left += width + gap
     return lines
 
-# %% ../nbs/api/51_text_plots.ipynb #9e2b4be1
-_LINE = 0.34
-
-
-_GAP = 0.025
-
-
-_MARGIN = 0.62  # inches: height of a line, space inside a box, room for "hypothesis"
-
-
-def _measure(figure: Figure, size: float) -> Any:
-    "A function that gives the width of a text in inches."
-    renderer = (
-        figure.canvas.get_renderer()
-        if hasattr(figure.canvas, "get_renderer")
-        else mpl.backends.backend_agg.FigureCanvasAgg(figure).get_renderer()
-    )
-    font = mpl.font_manager.FontProperties(size=size)
-    return lambda text: (
-        renderer.get_text_width_height_descent(text, font, False)[0] / figure.dpi
-    )
-
-
-def _draw_text(
-    ax: Axes,
-    attribution: Any,
-    norm: TwoSlopeNorm,
-    room: float,
-    measure: Any,
-    size: float,
-    values: bool,
-) -> float:
-    "Draw one attribution into axes measured in inches; the height it takes."
-    y = 0.0
-    for name, pieces in _pieces(attribution):
-        ax.text(
-            -0.06, y + 0.11, name, ha="right", va="center", size=size - 1, color="0.35"
-        )
-        right = _right_to_left(pieces)
-        for line in (
-            _lines(pieces, room, measure, _GAP)
-            if pieces
-            else [[("(empty)", math.nan, 0.0, 0.5)]]
-        ):
-            for text, score, x, width in line:
-                _draw_piece(
-                    ax,
-                    text,
-                    score,
-                    room - x - width if right else x,
-                    y,
-                    width,
-                    norm,
-                    size,
-                    values,
-                )
-            y += _LINE if values else 0.25
-        y += 0.06
-    return y
+# %% ../nbs/api/51_text_plots.ipynb #e1d51a08
+def _runs_from_right(pieces: Sequence[_Piece]) -> bool:
+    "Whether the first letter with a direction runs from right to left."
+    for character in "".join(text for text, _ in pieces):
+        direction = unicodedata.bidirectional(character)
+        if direction in ("L", "R", "AL"):
+            return direction != "L"
+    return False
 
 # %% ../nbs/api/51_text_plots.ipynb #ff79eab5
-def _draw_piece(
-    ax: Axes,
-    text: str,
-    score: float,
-    x: float,
-    y: float,
-    width: float,
-    norm: TwoSlopeNorm,
-    size: float,
-    values: bool,
-) -> None:
-    "One token on its colour, its score below."
-    colour = DIVERGING(norm(score)) if math.isfinite(score) else (1, 1, 1, 1)
-    ax.add_patch(
-        plt.Rectangle(
-            (x, y), width, 0.22, facecolor=colour, edgecolor="0.8", linewidth=0.4
-        )
-    )
+def _score_text(score: float, largest: float) -> str:
+    "A score with as many digits as the scale needs, without the leading zero."
+    first_digit = -math.floor(math.log10(largest))  # its place after the point
+    fewest = 2 if largest < 10 else 1
+    digits = min(5, max(fewest, 1 + first_digit))
+    text = f"{score:+.{digits}f}"
+    if float(text) == 0:
+        return "0"
+    short = text.replace("+0.", "+.").replace("-0.", "-.")
+    return short.replace("-", "\N{MINUS SIGN}")
+
+
+def _text_colour(background: Sequence[float]) -> str:
+    "Black or white, whichever is readable on a colour."
+    red, green, blue = background[:3]
+    brightness = 0.299 * red + 0.587 * green + 0.114 * blue
+    return "white" if brightness < 0.5 else "black"
+
+
+def _background(score: float, norm: TwoSlopeNorm) -> tuple[float, ...]:
+    "The colour of a score; white where there is none."
+    return DIVERGING(norm(score)) if math.isfinite(score) else (1.0, 1.0, 1.0, 1.0)
+
+# %% ../nbs/api/51_text_plots.ipynb #9e2b4be1
+_LINE = 0.34  # inches: a line of words with scores below
+_BARE_LINE = 0.25  # a line of words alone
+_GAP = 0.025  # space inside a box
+_MARGIN = 0.62  # left of the words: there stands "hypothesis"
+
+
+class _Style(NamedTuple):
+    "How the texts of a figure are drawn."
+
+    norm: TwoSlopeNorm  # score -> place on the colour scale
+    line_width: float  # inches
+    measure: _Measure
+    size: float  # font size, points
+    values: bool  # write the score below each word
+
+
+def _measure_with(figure: Figure, size: float) -> _Measure:
+    "A function that gives the width of a text in inches, in a font of so many points."
+    if hasattr(figure.canvas, "get_renderer"):
+        renderer = figure.canvas.get_renderer()
+    else:
+        renderer = mpl.backends.backend_agg.FigureCanvasAgg(figure).get_renderer()
+    font = mpl.font_manager.FontProperties(size=size)
+
+    def measure(text: str) -> float:
+        width, _, _ = renderer.get_text_width_height_descent(text, font, False)
+        return width / figure.dpi
+
+    return measure
+
+# %% ../nbs/api/51_text_plots.ipynb #e1d51a12
+def _draw_box(ax: Axes, box: _Box, left: float, top: float, style: _Style) -> None:
+    "One word on its colour, its score below."
+    colour = _background(box.score, style.norm)
+    outline = {"edgecolor": "0.8", "linewidth": 0.4}
+    corner = (left, top)
+    ax.add_patch(plt.Rectangle(corner, box.width, 0.22, facecolor=colour, **outline))
+    middle = left + box.width / 2
     ax.text(
-        x + width / 2,
-        y + 0.11,
-        text,
+        middle,
+        top + 0.11,
+        box.text,
         ha="center",
         va="center_baseline",
-        size=size,
-        color=_ink(colour),
+        size=style.size,
+        color=_text_colour(colour),
         parse_math=False,
     )
-    if values and math.isfinite(score):
+    if style.values and math.isfinite(box.score):
         ax.text(
-            x + width / 2,
-            y + 0.27,
-            _short(score, norm.vmax),
+            middle,
+            top + 0.27,
+            _score_text(box.score, style.norm.vmax),
             ha="center",
             va="center",
-            size=size - 3,
+            size=style.size - 3,
             color="0.35",
         )
 
-
-def _ink(colour: Sequence[float]) -> str:
-    "Black or white, whichever is readable on a colour."
-    return (
-        "white"
-        if 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < 0.5
-        else "black"
-    )
+# %% ../nbs/api/51_text_plots.ipynb #e1d51a14
+_EMPTY = _Box("(empty)", math.nan, 0.0, 0.5)
 
 
-def _short(score: float, top: float) -> str:
-    "A score with as many digits as the scale needs, without the leading zero."
-    digits = min(5, max(2 if top < 10 else 1, 1 - math.floor(math.log10(top))))
-    text = (
-        f"{score:+.{digits}f}".replace("+0.", "+.")
-        .replace("-0.", "\N{MINUS SIGN}.")
-        .replace("-", "\N{MINUS SIGN}")
-    )
-    return "0" if float(f"{score:.{digits}f}") == 0 else text
+def _draw_side(
+    ax: Axes, name: str, pieces: Sequence[_Piece], top: float, style: _Style
+) -> float:
+    "Premise or hypothesis with its name at the left; the height below it."
+    grey = {"size": style.size - 1, "color": "0.35"}
+    ax.text(-0.06, top + 0.11, name, ha="right", va="center", **grey)
+    from_right = _runs_from_right(pieces)
+    lines = [[_EMPTY]]
+    if pieces:
+        lines = _lines(pieces, style.line_width, style.measure, _GAP)
+    for line in lines:
+        for box in line:
+            left = box.left
+            if from_right:
+                left = style.line_width - box.left - box.width
+            _draw_box(ax, box, left, top, style)
+        top += _LINE if style.values else _BARE_LINE
+    return top
+
+
+def _draw_text(ax: Axes, attribution: Any, style: _Style) -> float:
+    "Both sides of one attribution; the height they take, in inches."
+    height = 0.0
+    for name, pieces in _sides(attribution):
+        height = _draw_side(ax, name, pieces, height, style) + 0.06
+    return height
+
+# %% ../nbs/api/51_text_plots.ipynb #f12be30c
+def _prediction_text(attribution: Any) -> str:
+    "The predicted class with its probability, as far as the attribution knows them."
+    predicted = getattr(attribution, "predicted", None)
+    if predicted is None:
+        return ""
+    is_index = isinstance(predicted, (int, np.integer))
+    if is_index and 0 <= predicted < len(LABELS):
+        predicted = LABELS[int(predicted)]
+    probabilities = getattr(attribution, "probabilities", None)
+    if probabilities is None:
+        return f"predicts {predicted}"
+    if isinstance(probabilities, Mapping):
+        probabilities = probabilities.values()
+    highest = max(float(p) for p in probabilities)
+    return f"predicts {predicted} ({highest:.2f})"
+
+
+def _title(attribution: Any) -> str:
+    "Prediction with its probability, and the completeness gap, as far as they are known."
+    delta = getattr(attribution, "delta", None)
+    gap = "" if delta is None else f"gap {abs(float(delta)):.3f}"
+    parts = (_prediction_text(attribution), gap)
+    return ", ".join(part for part in parts if part)
+
+
+def _title_lines(title: str, width: float, measure: _Measure) -> list[str]:
+    "A title in lines of at most `width` inches (bold letters are an eighth wider)."
+    lines = [""]
+    for word in title.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and 1.125 * measure(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 # %% ../nbs/api/51_text_plots.ipynb #88cc5ae9
+class _Panel(NamedTuple):
+    "An attribution that was drawn, with the heights it needs, in inches."
+
+    ax: Axes
+    title_height: float
+    text_height: float
+
+
+def _draw_panel(figure: Figure, title: str, attribution: Any, style: _Style) -> _Panel:
+    "One attribution with its title, in axes that have no place yet."
+    ax = figure.add_axes((0, 0, 1, 1))
+    text_height = _draw_text(ax, attribution, style)
+    lines = _title_lines(title, style.line_width + _MARGIN, style.measure)
+    ax.text(
+        -_MARGIN + 0.04,
+        -0.08,
+        "\n".join(lines),
+        ha="left",
+        va="bottom",
+        size=style.size,
+        weight="bold",
+        parse_math=False,
+    )
+    ax.set(xlim=(0, style.line_width), ylim=(text_height, 0))
+    ax.axis("off")
+    return _Panel(ax, 0.14 + 0.15 * len(lines), text_height)
+
+# %% ../nbs/api/51_text_plots.ipynb #e1d51a18
+def _place_panels(figure: Figure, rows: Sequence[Sequence[_Panel]], columns: int) -> None:
+    "Put panels into a grid, and give the figure the height that they and the scale need."
+    titles = [max(panel.title_height for panel in row) for row in rows]
+    texts = [max(panel.text_height for panel in row) for row in rows]
+    width, _ = figure.get_size_inches()
+    height = sum(titles) + sum(texts) + 0.5  # the colour scale takes half an inch
+    figure.set_size_inches(width, height)
+    top = 0.0
+    for row, title_height, row_height in zip(rows, titles, texts):
+        top += title_height
+        for column, (ax, _, text_height) in enumerate(row):
+            left, right = ax.get_xlim()
+            ax.set_position(
+                (
+                    column / columns + _MARGIN / width,
+                    1 - (top + text_height) / height,
+                    (right - left) / width,
+                    text_height / height,
+                )
+            )
+        top += row_height
+
+
+def _draw_scale(figure: Figure, norm: TwoSlopeNorm, size: float) -> None:
+    "The colour scale below the texts."
+    _, height = figure.get_size_inches()
+    bar = figure.colorbar(
+        mpl.cm.ScalarMappable(norm, DIVERGING),
+        cax=figure.add_axes((0.3, 0.32 / height, 0.4, 0.08 / height)),
+        orientation="horizontal",
+    )
+    ends = [_score_text(end, norm.vmax) for end in (norm.vmin, norm.vmax)]
+    bar.set_ticks([norm.vmin, 0, norm.vmax], labels=[ends[0], "0", ends[1]])
+    bar.ax.tick_params(labelsize=size - 2, length=2)
+    label = "attribution: against the target (orange), for it (blue)"
+    bar.ax.set_xlabel(label, size=size - 1, labelpad=1)
+
+# %% ../nbs/api/51_text_plots.ipynb #e1d51a19
 def _draw_panels(
-    panels: Sequence[tuple[str, Any]],
+    panels: Sequence[tuple[str, Any]],  # titles and attributions
+    *,
     limit: float,
     width: float,
     size: float,
@@ -210,78 +334,27 @@ def _draw_panels(
 ) -> Figure:
     "Attributions with titles in a grid on one colour scale, as high as their texts need."
     figure = plt.figure(figsize=(width, 1))
-    norm = TwoSlopeNorm(0, -limit, limit)
-    room = width / columns - _MARGIN - 0.08
-    measure = _measure(figure, size)
-    rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
-    drawn = []
-    for r, row in enumerate(rows):
-        for c, (title, attribution) in enumerate(row):
-            ax = figure.add_axes((0, 0, 1, 1))
-            drawn.append(
-                (r, c, ax, _draw_text(ax, attribution, norm, room, measure, size, values))
-            )
-            lines = _title_lines(title, room + _MARGIN, measure)
-            ax.text(
-                -_MARGIN + 0.04,
-                -0.08,
-                "\n".join(lines),
-                ha="left",
-                va="bottom",
-                size=size,
-                weight="bold",
-                parse_math=False,
-            )
-            drawn[-1] += (0.14 + 0.15 * len(lines),)
-    heights = [max(h + t for r, _, _, h, t in drawn if r == i) for i in range(len(rows))]
-    total = sum(heights) + 0.5
-    figure.set_size_inches(width, total)
-    for r, c, ax, h, title in drawn:
-        top = sum(heights[:r]) + max(t for rr, _, _, _, t in drawn if rr == r)
-        ax.set_position(
-            (
-                c / columns + _MARGIN / width,
-                1 - (top + h) / total,
-                room / width,
-                h / total,
-            )
-        )
-        ax.set(xlim=(0, room), ylim=(h, 0))
-        ax.axis("off")
-    _scale(figure, norm, total, size)
+    style = _Style(
+        norm=TwoSlopeNorm(0, -limit, limit),
+        line_width=width / columns - _MARGIN - 0.08,
+        measure=_measure_with(figure, size),
+        size=size,
+        values=values,
+    )
+    drawn = [_draw_panel(figure, title, text, style) for title, text in panels]
+    rows = [drawn[i : i + columns] for i in range(0, len(drawn), columns)]
+    _place_panels(figure, rows, columns)
+    _draw_scale(figure, style.norm, size)
     return figure
 
-# %% ../nbs/api/51_text_plots.ipynb #630d0a46
-def _title_lines(title: str, room: float, measure: Any) -> list[str]:
-    "A title in lines of at most `room` inches, broken between words (bold letters are an eighth wider)."
-    lines = [""]
-    for word in title.split():
-        if lines[-1] and 1.125 * measure(f"{lines[-1]} {word}") > room:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines
-
-
-def _scale(figure: Figure, norm: TwoSlopeNorm, total: float, size: float) -> None:
-    "The colour scale below the texts."
-    width = figure.get_size_inches()[0]
-    bar = figure.colorbar(
-        mpl.cm.ScalarMappable(norm, DIVERGING),
-        cax=figure.add_axes((0.3, 0.32 / total, 0.4, 0.08 / total)),
-        orientation="horizontal",
-    )
-    bar.set_ticks(
-        [norm.vmin, 0, norm.vmax],
-        labels=[_short(norm.vmin, norm.vmax), "0", _short(norm.vmax, norm.vmax)],
-    )
-    bar.ax.tick_params(labelsize=size - 2, length=2)
-    bar.ax.set_xlabel(
-        "attribution: against the target (orange), for it (blue)",
-        size=size - 1,
-        labelpad=1,
-    )
-
 # %% ../nbs/api/51_text_plots.ipynb #920ef1cd
+def _as_list(attributions: Any) -> list:
+    "Several attributions as a list; a single one becomes a list of one."
+    if isinstance(attributions, (list, tuple)):
+        return list(attributions)
+    return [attributions]
+
+
 def plot_token_attributions(
     attributions: Any,  # a `TextAttribution` of `vbig.attribution.attribute`, or several
     *,
@@ -293,22 +366,21 @@ def plot_token_attributions(
     values: bool = True,  # write the score below each token
 ) -> Figure:  # one block of text an example
     "Texts with their attributions as background colour, premise and hypothesis on their own lines."
-    attributions = (
-        list(attributions) if isinstance(attributions, (list, tuple)) else [attributions]
-    )
+    attributions = _as_list(attributions)
     if not attributions:
         raise ValueError("no attributions to draw")
-    titles = list(titles) if titles is not None else [_title(a) for a in attributions]
+    if titles is None:
+        titles = [_title(attribution) for attribution in attributions]
     return _draw_panels(
         list(zip(titles, attributions, strict=True)),
-        limit or _limit(attributions),
-        width,
-        size,
-        values,
-        1,
+        limit=limit or _largest_score(attributions),
+        width=width,
+        size=size,
+        values=values,
+        columns=1,
     )
 
-
+# %% ../nbs/api/51_text_plots.ipynb #e1d51a23
 def plot_attribution_pair(
     first: Any,  # `TextAttribution` (or several) of one model
     second: Any,  # of the other model, same texts
@@ -321,51 +393,61 @@ def plot_attribution_pair(
     values: bool = True,  # write the score below each token
 ) -> Figure:  # two columns, a row for each example
     "Two models side by side on one colour scale."
-
-    def many(a):
-        return list(a) if isinstance(a, (list, tuple)) else [a]
-
-    first = many(first)
-    second = many(second)
+    first = _as_list(first)
+    second = _as_list(second)
     if len(first) != len(second) or not first:
         raise ValueError(
-            f"{len(first)} attributions of one model and {len(second)} of the other: they must pair"
+            f"{len(first)} attributions of one model and {len(second)} of the other: "
+            "they must pair"
         )
-    panels = [
-        (" · ".join(p for p in (name, _title(a)) if p), a)
-        for pair in zip(first, second)
-        for name, a in zip(names, pair)
-    ]
-    return _draw_panels(panels, limit or _limit(first + second), width, size, values, 2)
-
-# %% ../nbs/api/51_text_plots.ipynb #f12be30c
-def _title(attribution: Any) -> str:
-    "Prediction with its probability, and the completeness gap, as far as the attribution knows them."
-    predicted = getattr(attribution, "predicted", None)
-    probs = getattr(attribution, "probabilities", None)
-    name = (
-        LABELS[int(predicted)]
-        if isinstance(predicted, (int, np.integer)) and 0 <= predicted < len(LABELS)
-        else predicted
-    )
-    sure = (
-        max(probs.values())
-        if isinstance(probs, Mapping)
-        else None
-        if probs is None
-        else max(float(p) for p in probs)
-    )
-    delta = getattr(attribution, "delta", None)
-    parts = (
-        [f"predicts {name}" + (f" ({sure:.2f})" if sure is not None else "")]
-        if name is not None
-        else []
-    )
-    return ", ".join(
-        parts + ([f"gap {abs(float(delta)):.3f}"] if delta is not None else [])
+    panels = []
+    for pair in zip(first, second):
+        for name, attribution in zip(names, pair):
+            parts = (name, _title(attribution))
+            panels.append((" · ".join(part for part in parts if part), attribution))
+    return _draw_panels(
+        panels,
+        limit=limit or _largest_score(first + second),
+        width=width,
+        size=size,
+        values=values,
+        columns=2,
     )
 
 # %% ../nbs/api/51_text_plots.ipynb #91f2eb33
+_BLOCK = Markup('<div style="margin:0 0 1em">{title}{sides}</div>')
+_TITLE = Markup("<strong>{title}</strong>")
+_SIDE = Markup(
+    '<p dir="auto" style="margin:.3em 0;line-height:2;overflow-wrap:anywhere">'
+    '<small style="opacity:.7">{name}</small> {words}</p>'
+)
+_WORD = Markup(
+    '<span title="{score}" style="background:{background};color:{colour};'
+    'padding:.1em .25em;border-radius:.2em">{text}</span>'
+)
+
+
+def _word_html(piece: _Piece, norm: TwoSlopeNorm) -> Markup:
+    "One token on its colour; its score is in the title that appears under the pointer."
+    background = _background(piece.score, norm)
+    return _WORD.format(
+        score=f"{piece.score:+.4f}",
+        background=to_hex(background),
+        colour=_text_colour(background),
+        text=piece.text,
+    )
+
+
+def _block_html(attribution: Any, title: str, norm: TwoSlopeNorm) -> Markup:
+    "One attribution: a title and a paragraph a side."
+    sides = Markup("")
+    for name, pieces in _sides(attribution):
+        words = Markup(" ").join(_word_html(piece, norm) for piece in pieces)
+        sides += _SIDE.format(name=name, words=words)
+    heading = _TITLE.format(title=title) if title else ""
+    return _BLOCK.format(title=heading, sides=sides)
+
+# %% ../nbs/api/51_text_plots.ipynb #e1d51a24
 class _HTML(Markup):
     "Safe markup that notebooks show as HTML."
 
@@ -381,31 +463,13 @@ def attribution_html(
     limit: float | None = None,  # end of the colour scale; None: the largest score shown
 ) -> Markup:  # `<div>` elements without script, with all style inline
     "Texts with their attributions as background colour, as HTML with every text escaped."
-    attributions = (
-        list(attributions) if isinstance(attributions, (list, tuple)) else [attributions]
-    )
-    titles = list(titles) if titles is not None else [_title(a) for a in attributions]
-    norm = TwoSlopeNorm(0, -(top := limit or _limit(attributions)), top)
-    blocks = [_block_html(a, t, norm) for a, t in zip(attributions, titles, strict=True)]
+    attributions = _as_list(attributions)
+    if titles is None:
+        titles = [_title(attribution) for attribution in attributions]
+    limit = limit or _largest_score(attributions)
+    norm = TwoSlopeNorm(0, -limit, limit)
+    blocks = [
+        _block_html(attribution, title, norm)
+        for attribution, title in zip(attributions, titles, strict=True)
+    ]
     return _HTML(Markup("").join(blocks))
-
-
-def _block_html(attribution: Any, title: str, norm: TwoSlopeNorm) -> Markup:
-    "One attribution: a title and two paragraphs."
-    lines = Markup("").join(
-        Markup(
-            '<p dir="auto" style="margin:.3em 0;line-height:2;overflow-wrap:anywhere"><small style="opacity:.7">{}</small> {}</p>'
-        ).format(name, Markup(" ").join(_piece_html(t, s, norm) for t, s in pieces))
-        for name, pieces in _pieces(attribution)
-    )
-    return Markup('<div style="margin:0 0 1em">{}{}</div>').format(
-        Markup("<strong>{}</strong>").format(title) if title else "", lines
-    )
-
-
-def _piece_html(text: str, score: float, norm: TwoSlopeNorm) -> Markup:
-    "One token with its colour; the score is in the title that appears under the pointer."
-    colour = DIVERGING(norm(score)) if math.isfinite(score) else (1, 1, 1, 1)
-    return Markup(
-        '<span title="{}" style="background:{};color:{};padding:.1em .25em;border-radius:.2em">{}</span>'
-    ).format(f"{score:+.4f}", to_hex(colour), _ink(colour), text)
