@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,241 +19,365 @@ from scipy.interpolate import CubicSpline
 from torch import nn
 from tqdm.auto import tqdm
 
+from .data import encode_pair
 from vbig.path import (
     EmbeddingPath,
     check_count,
-    check_finite,
     check_rule,
     content_mask,
     deterministic,
     frozen_parameters,
+    in_order,
+    input_values,
     path_nodes,
+    path_scores,
     path_slopes,
     path_values,
+    select_tokens,
 )
 from .words import scores_by_word, trim_span
 
 # %% auto #0
-__all__ = ['Attribution', 'integrated_gradients', 'TextAttribution', 'check_texts', 'as_text_attribution', 'attribute',
-           'check_request', 'tokenizer_baseline']
-
-# %% ../nbs/api/11_attribution.ipynb #0b4ffce1
-_PROBES, _EVEN = (
-    6,
-    0.2,
-)  # intervals of the path that are measured; share of the nodes spread evenly
-
-
-def _states(outputs, width, mask):
-    "What moves along the path: states [N,T,D] of the middle and the last layer, or the outputs themselves where there are none."
-    hidden = getattr(outputs, "hidden_states", None)
-    if hidden:
-        return [
-            h[:, :width].float() * mask for h in (hidden[len(hidden) // 2], hidden[-1])
-        ]
-    output = outputs if isinstance(outputs, torch.Tensor) else outputs[0]
-    return [output.float().reshape(len(output), 1, -1)]
-
-
-@torch.no_grad()
-def _travel(path):
-    "How the way that hidden states travel is shared among the `_PROBES` intervals of the path: [B, _PROBES], rows sum to 1; and f at the baseline [B]."
-    points = torch.linspace(0, 1, _PROBES + 1)
-    shares = torch.empty(path.size, _PROBES, dtype=torch.float64)
-    start = torch.empty(path.size, dtype=path.dtype)
-    attention = path.inputs.get("attention_mask")
-    if attention is None or attention.ndim != 2:
-        attention = torch.ones(path.size, path.width, device=path.device)
-    order = torch.argsort(path.lengths, stable=True)
-    count = max(1, path.budget // (path.width * len(points)))
-    for group in order.split(count):
-        rows = group.repeat_interleave(len(points))
-        alphas = points.repeat(len(group))
-        found = []
-        for at, nodes, outputs in path.passes(rows, alphas, hidden_states=True):
-            width = nodes.shape[1]
-            here = rows[at].to(path.device)
-            value = check_finite(path.target(outputs, rows[at]), rows[at], alphas[at]).to(
-                start
-            )
-            first = alphas[at] == 0
-            start[rows[at][first]] = value[first]
-            found.append(
-                (
-                    at,
-                    [
-                        nn.functional.pad(h, (0, 0, 0, path.width - width))
-                        if h.shape[1] == width
-                        else h
-                        for h in _states(
-                            outputs,
-                            width,
-                            attention[here, :width, None].to(torch.float32),
-                        )
-                    ],
-                )
-            )
-        back = torch.cat([at for at, _ in found]).argsort().to(path.device)
-        ways = [
-            torch.cat(layer)[back]
-            .unflatten(0, (len(group), -1))
-            .diff(dim=1)
-            .norm(dim=-1)
-            .sum(-1)
-            .double()
-            .cpu()
-            for layer in zip(*(h for _, h in found))
-        ]
-        shares[group] = sum(
-            torch.where(
-                w.sum(1, keepdim=True) > 0,
-                w / w.sum(1, keepdim=True).clamp(min=1e-300),
-                1 / _PROBES,
-            )
-            for w in ways
-        ) / len(ways)
-    return shares, start
-
-# %% ../nbs/api/11_attribution.ipynb #81bbdc4d
-def _warp(shares):
-    "The change of variables of one example: a function from u to (alpha, d alpha / d u)."
-    count = len(shares)
-    centres = (np.arange(-1, count + 1) + 0.5) / count
-    density = (1 - _EVEN) * count * np.asarray(shares) + _EVEN
-    spline = CubicSpline(
-        centres, np.log(density[[0, *range(count), -1]])
-    )  # mirrored at both ends
-    fine = np.linspace(0, 1, 1025)
-    height = np.exp(spline(fine))
-    total = np.concatenate([[0], np.cumsum((height[1:] + height[:-1]) / 2)])
-
-    def place(u):
-        alphas = np.interp(u, total / total[-1], fine)
-        return alphas, 1 / np.exp(spline(alphas))
-
-    return place
-
-
-def _rule(place, u, ends):
-    "Nodes and weights (summing to 1) of the midpoint or, with `ends`, of the trapezoid rule in u."
-    alphas, weights = place(u)
-    if ends:
-        weights = weights * np.where((u == 0) | (u == 1), 0.5, 1)
-    return torch.from_numpy(alphas), torch.from_numpy(weights / weights.sum())
+__all__ = ['ATTRIBUTION_METHODS', 'TEXT_OPTIONS', 'Attribution', 'attribution_method', 'explain', 'integrated_gradients',
+           'TextAttribution', 'check_texts', 'as_text_attribution', 'text_options', 'check_request',
+           'tokenizer_baseline', 'attribute']
 
 # %% ../nbs/api/11_attribution.ipynb #0457a3cb
 @dataclass
 class Attribution:
-    "Integrated Gradients of a batch: B examples, T tokens, K path nodes, C classes."
+    "Attributions of a batch: B examples, T tokens, C classes; K path nodes where the method follows a path."
 
     scores: torch.Tensor  # [B,T], one number a token, summed over the embedding dimension
-    delta: torch.Tensor  # [B], completeness gap f(x) - f(x') - sum of scores
     # bool [B,T], True at content tokens (at attended ones where special tokens are not
     # marked)
     mask: torch.Tensor
     # [B], the class attributed (None where target is a function)
     target: torch.Tensor | None
     value: torch.Tensor  # [B], f(x)
-    baseline_value: torch.Tensor  # [B], f(x')
     # [B,C], outputs at the input (None where target is a function)
     logits: torch.Tensor | None
-    alphas: torch.Tensor  # [B,K], nodes
+    attribution: str | None = None  # the method's name
+    # of methods that follow a path; None for others
+    rule: str | None = None  # quadrature rule
+    baseline_value: torch.Tensor | None = None  # [B], f(x')
+    # [B], completeness gap f(x) - f(x') - sum of scores
+    delta: torch.Tensor | None = None
+    alphas: torch.Tensor | None = None  # [B,K], nodes
     # [B,K], their weights (0: a node that this example did not use)
-    weights: torch.Tensor
-    converged: torch.Tensor  # bool [B], whether the relative gap is within tolerance
-    gradient_evaluations: torch.Tensor  # [B], forward and backward passes spent
-    forward_evaluations: torch.Tensor  # [B], forward passes spent besides
+    weights: torch.Tensor | None = None
+    # bool [B], whether the relative gap is within tolerance
+    converged: torch.Tensor | None = None
+    # [B], forward and backward passes spent
+    gradient_evaluations: torch.Tensor | None = None
+    forward_evaluations: torch.Tensor | None = None  # [B], forward passes spent besides
+
+    @classmethod
+    def of_scores(
+        cls,
+        path: EmbeddingPath,  # the inputs, target and baseline that were attributed
+        scores: torch.Tensor,  # [B,T]
+        **details,  # the fields that a method adds
+    ) -> Attribution:
+        "Scores, with the mask, target, value and logits that belong to them."
+        marked = path.inputs.get("special_tokens_mask") is not None
+        if "value" not in details:
+            details["value"] = input_values(path).to(scores.detach())
+        return cls(
+            scores=scores,
+            mask=content_mask(path.inputs, "content" if marked else "attended"),
+            target=path.target.index,
+            logits=path.logits,
+            **details,
+        )
 
     @property
     def relative_delta(
-        self,  # [B]
-    ) -> torch.Tensor:  # [B]
+        self,
+    ) -> torch.Tensor | None:  # [B]; None for a method without a gap
         "The gap as a share of the attributed mass, |delta| / sum |scores| (0 where nothing is attributed)."
+        if self.delta is None:
+            return None
         mass = self.scores.detach().abs().sum(-1)
-        return torch.where(
-            mass > 0, self.delta.abs() / mass.clamp(min=torch.finfo(mass.dtype).tiny), 0
-        )
+        smallest = torch.finfo(mass.dtype).tiny
+        return torch.where(mass > 0, self.delta.abs() / mass.clamp(min=smallest), 0)
+
+# %% ../nbs/api/11_attribution.ipynb #0f164845
+ATTRIBUTION_METHODS: dict[str, Callable] = {}  # name -> function
 
 
-def _close(delta, scores, ends, tolerance):
-    "Whether gaps are within tolerance, up to the rounding of f itself."
-    rounding = 16 * torch.finfo(torch.float32).eps * ends.abs().amax(0).to(delta)
-    return delta.abs() <= tolerance * scores.abs().sum(-1) + rounding
+def attribution_method(
+    name: str,  # what `attribution=` calls it
+) -> Callable:  # a decorator, which returns the function as it is
+    "Register a function (model, inputs, target, **options) -> `Attribution`."
+
+    def register(function):
+        ATTRIBUTION_METHODS[name] = function
+        return function
+
+    return register
+
+
+def _method(name):
+    "The function registered under `name`, or an error that lists the names."
+    if name not in ATTRIBUTION_METHODS:
+        choices = ", ".join(ATTRIBUTION_METHODS)
+        raise ValueError(f"unknown attribution {name!r}: choose from {choices}")
+    return ATTRIBUTION_METHODS[name]
+
+
+def _own_parameters(name):
+    "Parameters of an attribution method after model, inputs and target."
+    return list(inspect.signature(_method(name)).parameters.values())[3:]
+
+
+def _option_names(name):
+    "The options that an attribution method lists."
+    collecting = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return [p.name for p in _own_parameters(name) if p.kind not in collecting]
+
+
+def _takes(name, option):
+    "Whether an attribution method takes an option: one that it lists, or any."
+    takes_any = any(p.kind == p.VAR_KEYWORD for p in _own_parameters(name))
+    return takes_any or option in _option_names(name)
+
+
+def _refuse_others(name, options):
+    "An error for options that an attribution method does not take."
+    unknown = [option for option in options if not _takes(name, option)]
+    if not unknown:
+        return
+    refused = ", ".join(unknown)
+    choices = ", ".join(_option_names(name)) or "none"
+    raise ValueError(
+        f"attribution {name!r} takes no option {refused}; its options: {choices}"
+    )
+
+
+def explain(
+    # a Hugging Face model, or a function of embeddings [N,T,D]
+    model: nn.Module | Callable,
+    # a batch: input_ids, attention_mask, ... [B,T]; or inputs_embeds [B,T,D]
+    inputs: Mapping | torch.Tensor,
+    target: str | int | torch.Tensor | Callable = "label",  # see `resolve_target`
+    attribution: str = "integrated_gradients",  # a name of `ATTRIBUTION_METHODS`
+    **options,  # the method's own
+) -> Attribution:  # ValueError for an unknown method, or an option it does not take
+    "Attribute the outputs of a batch by any registered method."
+    method = _method(attribution)
+    _refuse_others(attribution, options)
+    with deterministic(model):
+        result = method(model, inputs, target, **options)
+    if not isinstance(result, Attribution):
+        kind = type(result).__name__
+        raise TypeError(f"attribution {attribution!r} returned {kind}, not Attribution")
+    result.attribution = attribution
+    return result
+
+# %% ../nbs/api/11_attribution.ipynb #0b4ffce1
+_INTERVALS = 6  # of the path, in which the hidden states' movement is measured
+_UNIFORM_FRACTION = 0.2  # of the nodes that are spread evenly
+
+
+def _hidden_states(path, one):
+    "States [N,T,D] of the middle and the last layer; the outputs themselves where there are none."
+    states = getattr(one.outputs, "hidden_states", None)
+    if not states:
+        first = one.outputs if isinstance(one.outputs, torch.Tensor) else one.outputs[0]
+        return [first.float().reshape(len(first), 1, -1)]
+    width = one.points.shape[1]
+    attention = path.inputs.get("attention_mask")
+    if attention is None or attention.ndim != 2:
+        attention = torch.ones(path.size, path.width, device=path.device)
+    mask = select_tokens(attention, one.rows, width)[:, :, None].to(torch.float32)
+    behind = (0, 0, 0, path.width - width)
+    middle_and_last = states[len(states) // 2], states[-1]
+    return [
+        nn.functional.pad(state[:, :width].float() * mask, behind)
+        for state in middle_and_last
+    ]
+
+
+def _movement(states):
+    "How the movement of a layer's `states` [B,points,T,D] divides among intervals: [B,intervals], rows sum to 1."
+    distances = states.diff(dim=1).norm(dim=-1).sum(-1).double().cpu()
+    total = distances.sum(1, keepdim=True)
+    even = 1 / distances.shape[1]
+    return torch.where(total > 0, distances / total.clamp(min=1e-300), even)
+
+# %% ../nbs/api/11_attribution.ipynb #d7959af4
+def _profile_of(path, examples):
+    "The movement profile of a few examples [n,_INTERVALS], and f at their baselines [n]."
+    points = torch.linspace(0, 1, _INTERVALS + 1)
+    rows = examples.repeat_interleave(len(points))
+    alphas = points.repeat(len(examples))
+    values = []
+    states = []
+    which = []
+    for one in path.passes(rows, alphas, hidden_states=True):
+        found = path.checked(path.target(one.outputs, one.rows), one)
+        values.append(found.to(path.dtype))
+        states.append(_hidden_states(path, one))
+        which.append(one.which)
+    by_example = (len(examples), len(points))
+    layers = [in_order(layer, which).unflatten(0, by_example) for layer in zip(*states)]
+    profile = sum(_movement(layer) for layer in layers) / len(layers)
+    baseline_value = in_order(values, which).view(by_example)[:, 0]
+    return profile, baseline_value
+
+
+@torch.no_grad()
+def _movement_profile(path):
+    "The movement profile of all examples [B,_INTERVALS], and f at their baselines [B]."
+    profile = torch.empty(path.size, _INTERVALS, dtype=torch.float64)
+    baseline_value = torch.empty(path.size, dtype=path.dtype, device=path.device)
+    by_length = torch.argsort(path.lengths, stable=True)
+    count = max(1, path.budget // (path.width * (_INTERVALS + 1)))
+    for examples in by_length.split(count):
+        profile[examples], values = _profile_of(path, examples)
+        baseline_value[examples.to(path.device)] = values
+    return profile, baseline_value
+
+# %% ../nbs/api/11_attribution.ipynb #81bbdc4d
+def _change_of_variables(profile):
+    "The change of variables of a movement `profile` [intervals]: a function from u to (alpha, d alpha / d u)."
+    count = len(profile)
+    centres = (np.arange(-1, count + 1) + 0.5) / count
+    density = (1 - _UNIFORM_FRACTION) * count * np.asarray(profile) + _UNIFORM_FRACTION
+    mirrored = density[[0, *range(count), -1]]
+    spline = CubicSpline(centres, np.log(mirrored))
+    grid = np.linspace(0, 1, 1025)
+    height = np.exp(spline(grid))
+    integral = np.concatenate([[0], np.cumsum((height[1:] + height[:-1]) / 2)])
+
+    def place(u):
+        alphas = np.interp(u, integral / integral[-1], grid)
+        return alphas, 1 / np.exp(spline(alphas))
+
+    return place
+
+
+def _nodes_and_weights(place, u):
+    "Nodes and weights (summing to 1) of the midpoint rule in u; of the trapezoid rule where u holds both ends."
+    alphas, weights = place(u)
+    weights = weights * np.where((u == 0) | (u == 1), 0.5, 1)
+    return torch.from_numpy(alphas), torch.from_numpy(weights / weights.sum())
 
 # %% ../nbs/api/11_attribution.ipynb #2f66fdc7
-def _fixed(path, rule, n_steps):
-    "Scores by a fixed rule: (scores [B,T], alphas [B,K], weights [B,K], f(x') [B], forward evaluations)."
-    alphas, weights = (a.expand(path.size, -1) for a in path_nodes(rule, n_steps))
-    start = path_values(path, path.every, torch.zeros(path.size))
-    slopes = path_slopes(
-        path, path.every[:, None].expand_as(alphas).flatten(), alphas.flatten()
+class _Integral(NamedTuple):
+    "What a rule found for B examples."
+
+    scores: torch.Tensor  # [B,T]
+    alphas: torch.Tensor  # [B,K]
+    weights: torch.Tensor  # [B,K]
+    baseline_value: torch.Tensor  # [B], f(x')
+    gradient_evaluations: torch.Tensor  # [B]
+    forward_evaluations: int  # of each example
+
+
+def _fixed_rule(path, rule, n_steps):
+    "Scores by one of Captum's rules."
+    alphas, weights = (each.expand(path.size, -1) for each in path_nodes(rule, n_steps))
+    baseline_value = path_values(path, path.every, torch.zeros(path.size))
+    return _Integral(
+        scores=path_scores(path, path.every, alphas, weights),
+        alphas=alphas,
+        weights=weights,
+        baseline_value=baseline_value,
+        gradient_evaluations=torch.full((path.size,), n_steps),
+        forward_evaluations=2,
     )
-    scores = (weights.to(slopes)[..., None] * slopes.unflatten(0, alphas.shape)).sum(
-        1
-    )  # no matmul: autocast would round it
-    return scores, alphas, weights, start, 2
 
 
-def _adaptive(path, n_steps, tolerance, max_steps):
-    "The same by nodes placed where hidden states move, refined where the gap stays above tolerance."
-    shares, start = _travel(path)
-    places = [_warp(row) for row in shares.numpy()]
-    change = (path.value - start).to(path.device)
-    new = (np.arange(n_steps) + 0.5) / n_steps
-    ends = False
-    panels = n_steps
-    active = path.every.tolist()
-    u = {b: np.empty(0) for b in active}
-    slopes = {b: [] for b in active}
-    rules = {}
-    scores = {}
-    while active:
-        rows = torch.tensor(active).repeat_interleave(len(new))
-        alphas = torch.cat([torch.from_numpy(places[b](new)[0]) for b in active])
-        for b, piece in zip(active, path_slopes(path, rows, alphas).split(len(new))):
-            u[b] = np.concatenate([u[b], new])
-            slopes[b].append(piece)
-            rules[b] = _rule(places[b], u[b], ends)
-            scores[b] = (rules[b][1].to(piece)[:, None] * torch.cat(slopes[b])).sum(0)
-        new = (
-            (np.arange(panels) + 0.5) / panels if ends else np.arange(panels + 1) / panels
-        )
+def _within_tolerance(delta, scores, value, baseline_value, tolerance):
+    "Whether gaps are within tolerance, up to the rounding of f itself."
+    largest = torch.maximum(value.abs(), baseline_value.abs()).to(delta)
+    rounding = 16 * torch.finfo(torch.float32).eps * largest
+    return delta.abs() <= tolerance * scores.abs().sum(-1) + rounding
+
+# %% ../nbs/api/11_attribution.ipynb #974e5dd0
+class _AdaptiveSum:
+    "The weighted sum of one example's slopes, over nodes that its change of variables places."
+
+    def __init__(self, place):
+        self.place = place
+        self.u = np.empty(0)
+        self.slopes = []
+
+    def add(self, u, slopes):
+        "Put the slopes [n,T] at the positions `u` [n] into the sum."
+        self.u = np.concatenate([self.u, u])
+        self.slopes.append(slopes)
+        self.alphas, self.weights = _nodes_and_weights(self.place, self.u)
+        weights = self.weights.to(slopes)[:, None]
+        self.scores = (weights * torch.cat(self.slopes)).sum(0)
+
+
+def _rounds(n_steps: int, max_steps: int) -> Iterator[np.ndarray]:
+    "The positions in u that each round adds, as long as their number stays within `max_steps`."
+    yield (np.arange(n_steps) + 0.5) / n_steps
+    added = np.arange(n_steps + 1) / n_steps
+    panels = 2 * n_steps
+    while panels + 1 <= max_steps:
+        yield added
+        added = (np.arange(panels) + 0.5) / panels
         panels = 2 * panels
-        ends = True
-        if panels + 1 > max_steps:
+
+
+def _padded_rows(rows, fill):
+    "Rows of unlike length as one tensor, with `fill` behind."
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=fill)
+
+# %% ../nbs/api/11_attribution.ipynb #d8b0876c
+def _adaptive_rule(path, n_steps, tolerance, max_steps, value):
+    "Scores by nodes placed where hidden states move, refined where the gap stays above tolerance."
+    profile, baseline_value = _movement_profile(path)
+    change = value - baseline_value
+    sums = [_AdaptiveSum(_change_of_variables(row)) for row in profile.numpy()]
+    active = path.every
+    for u in _rounds(n_steps, max_steps):
+        refined = [sums[example] for example in active]
+        alphas = torch.cat([torch.from_numpy(each.place(u)[0]) for each in refined])
+        slopes = path_slopes(path, active.repeat_interleave(len(u)), alphas)
+        for each, piece in zip(refined, slopes.split(len(u))):
+            each.add(u, piece)
+        scores = torch.stack([each.scores.detach() for each in refined])
+        at = active.to(path.device)
+        good = _within_tolerance(
+            change[at] - scores.sum(-1), scores, value[at], baseline_value[at], tolerance
+        )
+        active = active[~good.cpu()]
+        if not len(active):
             break
-        gap = torch.stack([change[b] - scores[b].detach().sum() for b in active])
-        fine = _close(
-            gap,
-            torch.stack([scores[b].detach() for b in active]),
-            torch.stack([path.value, start])[:, active],
-            tolerance,
-        )
-        active = [b for b, ok in zip(active, fine.tolist()) if not ok]
-    most = max(len(a) for a, _ in rules.values())
-    alphas, weights = (
-        torch.stack(
-            [
-                nn.functional.pad(rules[b][i], (0, most - len(rules[b][i])), value=1 - i)
-                for b in path.every.tolist()
-            ]
-        )
-        for i in (0, 1)
-    )
-    return (
-        torch.stack([scores[b] for b in path.every.tolist()]),
-        alphas,
-        weights,
-        start,
-        _PROBES + 2,
+    weights = _padded_rows([each.weights for each in sums], 0.0)
+    return _Integral(
+        scores=torch.stack([each.scores for each in sums]),
+        alphas=_padded_rows([each.alphas for each in sums], 1.0),
+        weights=weights,
+        baseline_value=baseline_value,
+        gradient_evaluations=(weights > 0).sum(1),
+        forward_evaluations=_INTERVALS + 2,
     )
 
 # %% ../nbs/api/11_attribution.ipynb #5060528f
+def _check_integral(rule, n_steps, tolerance, max_steps):
+    "Refuse what cannot work; `n_steps` and `max_steps` as whole numbers."
+    check_rule(rule)
+    n_steps = check_count(n_steps)
+    check_count(n_steps, least=2 if rule == "riemann_trapezoid" else 1)
+    if not tolerance > 0:
+        raise ValueError(f"tolerance must be above 0, not {tolerance!r}")
+    if max_steps is None:
+        return n_steps, 8 * n_steps + 1
+    return n_steps, check_count(max_steps, n_steps, name="max_steps")
+
+
+@attribution_method("integrated_gradients")
 def integrated_gradients(
     # a Hugging Face sequence classifier, or a function of embeddings [N,T,D]
     model: nn.Module | Callable,
     # a batch: input_ids, attention_mask, ... [B,T]; or inputs_embeds [B,T,D]
-    inputs: Mapping,
+    inputs: Mapping | torch.Tensor,
     # "label", "predicted", a class, classes [B], or a function of the outputs (or of
     # outputs and inputs) giving one number a row
     target: str | int | torch.Tensor | Callable = "label",
@@ -269,58 +395,46 @@ def integrated_gradients(
     # "adaptive": most nodes an example; None: 8 * n_steps + 1
     max_steps: int | None = None,
 ) -> Attribution:  # scores [B,T] with their gap, nodes and cost
-    "Integrated Gradients over the word embeddings (Sundararajan et al. 2017, equation 1), summed over the embedding dimension."
-    least = 2 if check_rule(rule) == "riemann_trapezoid" else 1
-    n_steps = check_count(n_steps)
-    check_count(n_steps, least)
-    if not tolerance > 0:
-        raise ValueError(f"tolerance must be above 0, not {tolerance!r}")
-    max_steps = (
-        8 * n_steps + 1
-        if max_steps is None
-        else check_count(max_steps, n_steps, name="max_steps")
-    )
-    with (
-        deterministic(model),
-        contextlib.nullcontext() if create_graph else frozen_parameters(model),
-    ):
+    "Integrated Gradients of the word embeddings (Sundararajan et al. 2017, equation 1), one number a token."
+    n_steps, max_steps = _check_integral(rule, n_steps, tolerance, max_steps)
+    parameters = contextlib.nullcontext() if create_graph else frozen_parameters(model)
+    with deterministic(model), parameters:
         path = EmbeddingPath(
-            model, inputs, target, baseline, internal_batch_size, create_graph
+            model,
+            inputs,
+            target,
+            baseline,
+            internal_batch_size,
+            create_graph=create_graph,
         )
-        found = (
-            _adaptive(path, n_steps, tolerance, max_steps)
-            if rule == "adaptive"
-            else _fixed(path, rule, n_steps)
-        )
-    scores, alphas, weights, start, forwards = found
-    delta = (path.value - start).to(scores) - scores.detach().sum(-1)
-    mask = content_mask(
-        path.inputs,
-        "content" if path.inputs.get("special_tokens_mask") is not None else "attended",
-    )
-    fine = _close(delta, scores.detach(), torch.stack([path.value, start]), tolerance)
-    used = (
-        (weights > 0).sum(1) if rule == "adaptive" else torch.full((path.size,), n_steps)
-    )
-    return Attribution(
-        scores,
-        delta,
-        mask,
-        path.target.index,
-        path.value.to(delta),
-        start.to(delta),
-        path.logits,
-        alphas,
-        weights,
-        fine,
-        used,
-        torch.full((path.size,), forwards),
+        value = input_values(path)
+        if rule == "adaptive":
+            found = _adaptive_rule(path, n_steps, tolerance, max_steps, value)
+        else:
+            found = _fixed_rule(path, rule, n_steps)
+    scores = found.scores.detach()
+    delta = (value - found.baseline_value).to(scores) - scores.sum(-1)
+    return Attribution.of_scores(
+        path,
+        found.scores,
+        attribution="integrated_gradients",
+        rule=rule,
+        value=value.to(delta),
+        baseline_value=found.baseline_value.to(delta),
+        delta=delta,
+        alphas=found.alphas,
+        weights=found.weights,
+        converged=_within_tolerance(
+            delta, scores, value, found.baseline_value, tolerance
+        ),
+        gradient_evaluations=found.gradient_evaluations,
+        forward_evaluations=torch.full((path.size,), found.forward_evaluations),
     )
 
 # %% ../nbs/api/11_attribution.ipynb #fd295064
 @dataclass
 class TextAttribution:
-    "Integrated Gradients of one text or pair, special tokens left out: lists have one entry a token or word."
+    "Attributions of one text or pair, special tokens left out: lists have one entry a token or word."
 
     premise: str  # the text (the first of a pair)
     hypothesis: str | None  # the second text
@@ -335,60 +449,64 @@ class TextAttribution:
     target: str  # name of the class attributed
     label: str | None  # gold label, where given
     value: float  # f(x): the target's logit
-    baseline_value: float  # f(x')
     # sum of the scores of special tokens: value - baseline_value = sum(scores) + special
     # + delta
     special: float
-    delta: float  # completeness gap
-    converged: bool  # whether |delta| is at most tolerance times the attributed mass
     truncated: bool  # whether the text was cut to max_length
-    rule: str  # quadrature rule
-    gradient_evaluations: int  # nodes spent on this example
-    forward_evaluations: int  # forward passes spent besides
+    attribution: str  # the method's name
+    # of methods that follow a path; None for others
+    rule: str | None = None  # quadrature rule
+    baseline_value: float | None = None  # f(x')
+    delta: float | None = None  # completeness gap
+    # whether |delta| is at most tolerance times the attributed mass
+    converged: bool | None = None
+    gradient_evaluations: int | None = None  # nodes spent on this example
+    forward_evaluations: int | None = None  # forward passes spent besides
 
-    def to_dict(
-        self,  # plain lists, numbers and strings
-    ) -> dict:  # plain lists, numbers and strings
+    def to_dict(self) -> dict:  # plain lists, numbers and strings
         "As a dict that JSON can hold."
         return asdict(self) | {"offsets": [list(o) for o in self.offsets]}
 
     def to_json(
-        self,  # kwargs: of `json.dumps`
-        **kwargs,  # kwargs: of `json.dumps`
-    ) -> str:  # kwargs: of `json.dumps`
+        self,
+        **kwargs,  # of `json.dumps`
+    ) -> str:
         "As JSON text."
         return json.dumps(self.to_dict(), **{"ensure_ascii": False} | kwargs)
 
     @classmethod
     def from_dict(
         cls,
-        found: Mapping,
-    ) -> TextAttribution:  # what `to_dict` or `json.loads` gave
+        found: Mapping,  # what `to_dict` or `json.loads` gave
+    ) -> TextAttribution:
         "Back from `to_dict`; ValueError names what is missing or unknown."
-        names = [f.name for f in fields(cls)]
-        if set(found) != set(names):
+        names = {field.name for field in fields(cls)}
+        if set(found) != names:
+            missing = sorted(names - set(found))
+            unknown = sorted(set(found) - names)
             raise ValueError(
-                f"not a TextAttribution: missing {sorted(set(names) - set(found))}, unknown {sorted(set(found) - set(names))}"
+                f"not a TextAttribution: missing {missing}, unknown {unknown}"
             )
-        return cls(**dict(found) | {"offsets": [tuple(o) for o in found["offsets"]]})
+        offsets = [tuple(o) for o in found["offsets"]]
+        return cls(**dict(found) | {"offsets": offsets})
 
-    def to_frame(
-        self,  # columns token, score, segment, start, end
-    ) -> pd.DataFrame:  # columns token, score, segment, start, end
+    def to_frame(self) -> pd.DataFrame:  # columns token, score, segment, start, end
         "One row a token or word."
-        start, end = zip(*self.offsets) if self.offsets else ((), ())
         return pd.DataFrame(
             {
                 "token": self.tokens,
                 "score": self.scores,
                 "segment": self.segment,
-                "start": start,
-                "end": end,
+                "start": [start for start, _ in self.offsets],
+                "end": [end for _, end in self.offsets],
             }
         )
 
 # %% ../nbs/api/11_attribution.ipynb #4bfece4e
-def check_texts(premises, hypotheses):
+def check_texts(
+    premises: str | Sequence[str],  # texts
+    hypotheses: str | Sequence[str] | None,  # as many second texts, or None
+) -> tuple[list[str], list[str] | None]:  # TypeError or ValueError for anything else
     "Two lists of texts of one length (the second may be None)."
     if isinstance(premises, str):
         premises = [premises]
@@ -407,31 +525,14 @@ def check_texts(premises, hypotheses):
 
 def _encode(tokenizer, premise, hypothesis, max_length):
     "One encoding: inputs, offsets, segment of each token (None: special) and whether it was cut."
-    texts = (premise,) if hypothesis is None else (premise, hypothesis)
-    options = dict(
-        return_offsets_mapping=True, return_special_tokens_mask=True, verbose=False
+    coded, truncated = encode_pair(
+        tokenizer,
+        premise,
+        hypothesis,
+        max_length,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
     )
-    coded = tokenizer(*texts, **options)
-    if truncated := len(coded["input_ids"]) > max_length:
-        second = (
-            0
-            if hypothesis is None
-            else len(
-                tokenizer(hypothesis, add_special_tokens=False, verbose=False)[
-                    "input_ids"
-                ]
-            )
-        )
-        fits = (
-            second + tokenizer.num_special_tokens_to_add(pair=hypothesis is not None)
-            < max_length
-        )
-        coded = tokenizer(
-            *texts,
-            truncation="only_first" if fits else "longest_first",
-            max_length=max_length,
-            **options,
-        )
     return dict(coded), coded.sequence_ids(), truncated
 
 # %% ../nbs/api/11_attribution.ipynb #b6e409ce
@@ -441,33 +542,118 @@ def _class_names(model, count):
     return [str(names.get(i, names.get(str(i), i))) for i in range(count)]
 
 
-def _classes(target, names, size, what):
+def _class_index(given, names):
+    "The index of a class given by name or index; None where there is no such class."
+    lower = [name.lower() for name in names]
+    if isinstance(given, str):
+        return lower.index(given.lower()) if given.lower() in lower else None
+    if isinstance(given, bool) or not hasattr(given, "__index__"):
+        return None
+    return int(given) if 0 <= given < len(names) else None
+
+
+def _classes(given, names, size, what):
     "Class indices for `size` examples from a name, an index, or a list of them."
-    many = (
-        [target] * size
-        if isinstance(target, (str, int))
-        else list(
-            target.tolist() if isinstance(target, (torch.Tensor, np.ndarray)) else target
-        )
+    if isinstance(given, (str, int)):
+        given = [given] * size
+    elif isinstance(given, (torch.Tensor, np.ndarray)):
+        given = given.tolist()
+    given = list(given)
+    if len(given) != size:
+        raise ValueError(f"{len(given)} {what}s for {size} examples")
+    indices = [_class_index(each, names) for each in given]
+    if None not in indices:
+        return indices
+    first = indices.index(None)
+    choices = ", ".join(f"{i} {name}" for i, name in enumerate(names))
+    raise ValueError(
+        f"{what} {given[first]!r} of example {first}: the model's classes are {choices}"
     )
-    if len(many) != size:
-        raise ValueError(f"{len(many)} {what}s for {size} examples")
-    lower = [n.lower() for n in names]
-    for i, one in enumerate(many):
-        if isinstance(one, str) and one.lower() in lower:
-            many[i] = lower.index(one.lower())
-        elif (
-            isinstance(one, bool)
-            or not hasattr(one, "__index__")
-            or not 0 <= one < len(names)
-        ):
-            raise ValueError(
-                f"{what} {one!r} of example {i}: the model's classes are {', '.join(f'{j} {n}' for j, n in enumerate(names))}"
-            )
-    return [int(m) for m in many]
+
+
+def _target_classes(target, labels, names, size):
+    "The class attributed for each example; None for the predicted one."
+    if not isinstance(target, str) or target not in ("label", "predicted"):
+        return _classes(target, names, size, "target")
+    if target == "predicted":
+        return None
+    if labels is None:
+        raise ValueError("target='label' needs labels")
+    return labels
 
 # %% ../nbs/api/11_attribution.ipynb #0366454f
-def _text_attribution(found, i, coded, texts, names, label, unit, rule):
+def _pieces(scores, coded, texts, unit):
+    "What stands in the texts: (characters, score, offsets, segment) of each token or word."
+    inputs, segments, _ = coded
+    pieces = []
+    for segment, text in enumerate(t for t in texts if t is not None):
+        positions = [t for t, each in enumerate(segments) if each == segment]
+        spans = [trim_span(text, *inputs["offset_mapping"][t]) for t in positions]
+        values = [scores[t] for t in positions]
+        units = list(zip(spans, values))
+        if unit == "word":
+            units = scores_by_word(text, spans, values)
+        for (start, end), score in units:
+            pieces.append((text[start:end], score, (start, end), segment))
+    return pieces
+
+
+def _path_details(found, i):
+    "What example `i` of an `Attribution` says about its path; None for what it does not say."
+    names = (
+        "baseline_value",
+        "delta",
+        "converged",
+        "gradient_evaluations",
+        "forward_evaluations",
+    )
+    details = {"rule": found.rule}
+    for name in names:
+        values = getattr(found, name)
+        details[name] = None if values is None else values[i].item()
+    return details
+
+
+def as_text_attribution(
+    kind: type[TextAttribution],  # the class to make
+    found: Attribution,  # of a batch, from `explain`
+    i: int,  # the example
+    # its inputs with `offset_mapping`, the segment of each token (None: special), and
+    # whether it was cut
+    coded: tuple[Mapping, list[int | None], bool],
+    texts: tuple[str, str | None],  # premise and hypothesis
+    unit: str,  # "token" or "word"
+    probabilities: dict[str, float],  # of what may be predicted
+    target: str,  # name of what was attributed
+    label: str | None,  # name of what is true, where given
+) -> TextAttribution:
+    "Example `i` of an `Attribution` as `kind`, with the names of what was predicted, attributed and true."
+    _, segments, truncated = coded
+    scores = found.scores[i, : len(segments)].tolist()
+    pieces = _pieces(scores, coded, texts, unit)
+    special = [score for score, segment in zip(scores, segments) if segment is None]
+    premise, hypothesis = texts
+    return kind(
+        premise=premise,
+        hypothesis=hypothesis,
+        unit=unit,
+        tokens=[characters for characters, _, _, _ in pieces],
+        scores=[score for _, score, _, _ in pieces],
+        offsets=[span for _, _, span, _ in pieces],
+        segment=[segment for _, _, _, segment in pieces],
+        predicted=max(probabilities, key=probabilities.get),
+        probabilities=probabilities,
+        target=target,
+        label=label,
+        value=found.value[i].item(),
+        special=sum(special),
+        truncated=truncated,
+        attribution=found.attribution,
+        **_path_details(found, i),
+    )
+
+
+def _text_attribution(found, i, coded, texts, names, label, unit):
     "Example `i` of an `Attribution` of classes as text."
     probabilities = dict(zip(names, found.logits[i].double().softmax(-1).tolist()))
     return as_text_attribution(
@@ -477,53 +663,111 @@ def _text_attribution(found, i, coded, texts, names, label, unit, rule):
         coded,
         texts,
         unit,
-        rule,
         probabilities,
-        names[found.target[i]],
-        None if label is None else names[label],
+        target=names[found.target[i]],
+        label=None if label is None else names[label],
     )
 
+# %% ../nbs/api/11_attribution.ipynb #4d5ca7c0
+# how texts are attributed unless something else is asked for
+TEXT_OPTIONS = dict(
+    n_steps=10,
+    rule="adaptive",
+    baseline="zero",
+    tolerance=0.02,
+    max_steps=None,
+    internal_batch_size=None,
+)
 
-def as_text_attribution(
-    kind, found, i, coded, texts, unit, rule, probabilities, target, label
-):
-    "Example `i` of an `Attribution` as `kind`, with the names of what was predicted, attributed and true."
-    inputs, segments, truncated = coded
-    scores = found.scores[i, : len(segments)].tolist()
-    pieces = []
-    for segment, text in enumerate(t for t in texts if t is not None):
-        at = [t for t, s in enumerate(segments) if s == segment]
-        spans = [trim_span(text, *inputs["offset_mapping"][t]) for t in at]
-        values = [scores[t] for t in at]
-        units = (
-            scores_by_word(text, spans, values)
-            if unit == "word"
-            else list(zip(spans, values))
+
+def _is_default(name, value):
+    "Whether an option stands as it is when nothing else is asked for."
+    if name not in TEXT_OPTIONS or isinstance(value, torch.Tensor):
+        return False
+    return value == TEXT_OPTIONS[name]
+
+
+def text_options(
+    attribution: str,  # a name of `ATTRIBUTION_METHODS`
+    **given,  # options by name, those of `TEXT_OPTIONS` among them
+) -> dict:  # ValueError for an unknown method, or an option it does not take
+    "The options to pass to `explain`: those that the method takes."
+    options = {
+        name: value
+        for name, value in given.items()
+        if _takes(attribution, name) or not _is_default(name, value)
+    }
+    _refuse_others(attribution, options)
+    return options
+
+
+def check_request(
+    tokenizer: Any,  # a fast tokenizer
+    unit: str,  # "token" or "word"
+    rule: str,  # quadrature rule
+    n_steps: int,  # path nodes
+    max_length: int,  # tokens a pair
+    batch_size: int,  # examples held at a time
+) -> None:  # ValueError or TypeError
+    "Errors before any work."
+    if unit not in ("token", "word"):
+        raise ValueError(f"unknown unit {unit!r}: choose from token, word")
+    if not getattr(tokenizer, "is_fast", False):
+        kind = type(tokenizer).__name__
+        raise ValueError(f"{kind} gives no character offsets: a fast tokenizer is needed")
+    check_rule(rule)
+    check_count(n_steps)
+    check_count(batch_size, name="batch_size")
+    least = tokenizer.num_special_tokens_to_add(pair=True) + 2
+    check_count(max_length, least, name="max_length")
+
+
+def tokenizer_baseline(
+    tokenizer: Callable,  # a tokenizer
+    name: str,  # "pad" or "mask"
+) -> int:  # ValueError where it has no such token
+    "The tokenizer's pad or mask id."
+    token = getattr(tokenizer, f"{name}_token_id")
+    if token is None:
+        raise ValueError(
+            f"baseline={name!r}: this tokenizer has no {name} token; choose 'zero' or a token id"
         )
-        pieces += [(text[a:b], score, (a, b), segment) for (a, b), score in units]
-    words, values, offsets, places = (
-        map(list, zip(*pieces)) if pieces else ([], [], [], [])
-    )
-    return kind(
-        *texts,
-        unit,
-        words,
-        values,
-        offsets,
-        places,
-        max(probabilities, key=probabilities.get),
-        probabilities,
-        target,
-        label,
-        found.value[i].item(),
-        found.baseline_value[i].item(),
-        sum(s for s, segment in zip(scores, segments) if segment is None),
-        found.delta[i].item(),
-        bool(found.converged[i]),
-        truncated,
-        rule,
-        int(found.gradient_evaluations[i]),
-        int(found.forward_evaluations[i]),
+    return token
+
+
+def _padded(tokenizer, rows, device):
+    "A batch [B,T] on `device`, padded behind."
+    padding = {
+        "input_ids": tokenizer.pad_token_id or 0,
+        "token_type_ids": tokenizer.pad_token_type_id,
+        "special_tokens_mask": 1,
+    }
+    rows = [row | {"attention_mask": [1] * len(row["input_ids"])} for row in rows]
+    names = [*tokenizer.model_input_names, "special_tokens_mask", "attention_mask"]
+    width = max(len(row["input_ids"]) for row in rows)
+
+    def column(name):
+        behind = padding.get(name, 0)
+        values = [row[name] + [behind] * (width - len(row[name])) for row in rows]
+        return torch.tensor(values, device=device)
+
+    return {name: column(name) for name in dict.fromkeys(names) if name in rows[0]}
+
+
+def _by_length(coded, batch_size):
+    "Examples of like length together, as lists of at most `batch_size` indices."
+    order = sorted(range(len(coded)), key=lambda i: len(coded[i][1]))
+    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+
+
+def _bar(total, progress):
+    "A bar; with `progress` None one that appears after three seconds."
+    return tqdm(
+        total=total,
+        desc="Attributing",
+        unit="text",
+        delay=0 if progress else 3,
+        disable=progress is False,
     )
 
 # %% ../nbs/api/11_attribution.ipynb #e349ded3
@@ -539,6 +783,7 @@ def attribute(
     # gold labels (names or indices), reported and used by target="label"
     labels: Sequence | None = None,
     unit: str = "word",  # "word", or "token" for the model's own pieces
+    attribution: str = "integrated_gradients",  # a name of `ATTRIBUTION_METHODS`
     n_steps: int = 10,  # path nodes (those to start with, for "adaptive")
     rule: str = "adaptive",  # quadrature rule
     # "zero", "pad", "mask", a token id, or an embedding [D]
@@ -552,115 +797,44 @@ def attribute(
     internal_batch_size: int | None = None,
     # a bar: True, False, or None for one that appears after three seconds
     progress: bool | None = None,
+    **options,  # further ones of the method
 ) -> list[TextAttribution]:  # one for each example, in the order given
-    "Integrated Gradients of texts or pairs, as tokens or words with character offsets."
+    "Attributions of texts or pairs, as tokens or words with character offsets."
     check_request(tokenizer, unit, rule, n_steps, max_length, batch_size)
-    premises, hypotheses = check_texts(premises, hypotheses)
-    if not premises:
-        return []
-    if isinstance(baseline, str) and baseline in ("pad", "mask"):
-        baseline = tokenizer_baseline(tokenizer, baseline)
-    names = _class_names(model, model.config.num_labels)
-    labels = None if labels is None else _classes(labels, names, len(premises), "label")
-    if isinstance(target, str) and target == "label" and labels is None:
-        raise ValueError("target='label' needs labels")
-    classes = (
-        labels
-        if isinstance(target, str) and target == "label"
-        else None
-        if isinstance(target, str) and target == "predicted"
-        else _classes(target, names, len(premises), "target")
-    )
-    device = next(model.parameters()).device
-    second = hypotheses or [None] * len(premises)
-    coded = [_encode(tokenizer, a, b, max_length) for a, b in zip(premises, second)]
-    order = sorted(range(len(coded)), key=lambda i: len(coded[i][1]))
-    results = [None] * len(coded)
-    options = dict(
+    options = text_options(
+        attribution,
         n_steps=n_steps,
         rule=rule,
         baseline=baseline,
         tolerance=tolerance,
         max_steps=max_steps,
         internal_batch_size=internal_batch_size,
+        **options,
     )
-    with tqdm(
-        total=len(coded),
-        desc="Attributing",
-        unit="text",
-        delay=0 if progress else 3,
-        disable=progress is False,
-    ) as bar:
-        for at in (order[i : i + batch_size] for i in range(0, len(order), batch_size)):
-            batch = _padded(tokenizer, [coded[i][0] for i in at], device)
-            found = integrated_gradients(
-                model,
-                batch,
-                "predicted"
-                if classes is None
-                else torch.tensor([classes[i] for i in at]),
-                **options,
-            )
-            for row, i in enumerate(at):
+    premises, hypotheses = check_texts(premises, hypotheses)
+    if not premises:
+        return []
+    if isinstance(baseline, str) and baseline in ("pad", "mask"):
+        options["baseline"] = tokenizer_baseline(tokenizer, baseline)
+    names = _class_names(model, model.config.num_labels)
+    if labels is not None:
+        labels = _classes(labels, names, len(premises), "label")
+    classes = _target_classes(target, labels, names, len(premises))
+    device = next(model.parameters()).device
+    texts = list(zip(premises, hypotheses or [None] * len(premises)))
+    coded = [_encode(tokenizer, *pair, max_length) for pair in texts]
+    results: dict[int, TextAttribution] = {}
+    with _bar(len(coded), progress) as bar:
+        for examples in _by_length(coded, batch_size):
+            batch = _padded(tokenizer, [coded[i][0] for i in examples], device)
+            attributed: str | torch.Tensor = "predicted"
+            if classes is not None:
+                attributed = torch.tensor([classes[i] for i in examples])
+            found = explain(model, batch, attributed, attribution, **options)
+            for row, i in enumerate(examples):
+                label = None if labels is None else labels[i]
                 results[i] = _text_attribution(
-                    found,
-                    row,
-                    coded[i],
-                    (premises[i], second[i]),
-                    names,
-                    None if labels is None else labels[i],
-                    unit,
-                    rule,
+                    found, row, coded[i], texts[i], names, label, unit
                 )
-            bar.update(len(at))
-    return results
-
-# %% ../nbs/api/11_attribution.ipynb #4d5ca7c0
-def check_request(tokenizer, unit, rule, n_steps, max_length, batch_size):
-    "Errors before any work."
-    if unit not in ("token", "word"):
-        raise ValueError(f"unknown unit {unit!r}: choose from token, word")
-    if not getattr(tokenizer, "is_fast", False):
-        raise ValueError(
-            f"{type(tokenizer).__name__} gives no character offsets: a fast tokenizer is needed"
-        )
-    check_rule(rule)
-    check_count(n_steps)
-    check_count(batch_size, name="batch_size")
-    check_count(
-        max_length, tokenizer.num_special_tokens_to_add(pair=True) + 2, name="max_length"
-    )
-
-
-def tokenizer_baseline(tokenizer, name):
-    "The tokenizer's pad or mask id."
-    token = getattr(tokenizer, f"{name}_token_id")
-    if token is None:
-        raise ValueError(
-            f"baseline={name!r}: this tokenizer has no {name} token; choose 'zero' or a token id"
-        )
-    return token
-
-
-def _padded(tokenizer, rows, device):
-    "A batch [B,T] on `device`, padded behind."
-    names = [
-        n for n in (*tokenizer.model_input_names, "special_tokens_mask") if n in rows[0]
-    ]
-    fill = {
-        "input_ids": tokenizer.pad_token_id or 0,
-        "token_type_ids": tokenizer.pad_token_type_id,
-        "special_tokens_mask": 1,
-    }
-    width = max(len(r["input_ids"]) for r in rows)
-    batch = {
-        n: torch.tensor(
-            [r[n] + [fill.get(n, 0)] * (width - len(r[n])) for r in rows], device=device
-        )
-        for n in names
-    }
-    batch["attention_mask"] = torch.tensor(
-        [[1] * len(r["input_ids"]) + [0] * (width - len(r["input_ids"])) for r in rows],
-        device=device,
-    )
-    return batch
+            bar.update(len(examples))
+    return [results[i] for i in range(len(coded))]

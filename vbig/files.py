@@ -7,409 +7,529 @@ __all__ = ['PAIR_EXAMPLE', 'READERS', 'ENDINGS', 'file_ending', 'read_records']
 
 # %% ../nbs/api/01_files.ipynb #b80898d9
 import codecs
+import contextlib
 import csv
 import gzip
 import json
 import re
 import zlib
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO, NoReturn
 
 from .core import DataError
 
 # %% ../nbs/api/01_files.ipynb #525ba6cf
-_UTF16 = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_GZIP_MARK = b"\x1f\x8b"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
-def _opened(path, shown):
+@contextlib.contextmanager
+def _opened(path: str | Path, display_name: str) -> Iterator[BinaryIO | gzip.GzipFile]:
+    "A file opened for reading bytes, unpacked where it holds gzip data."
     try:
         file = open(path, "rb")
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", file=shown) from None
-    start = file.peek(2)[:2]
-    if start == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=file)
-    if Path(path).suffix == ".gz" and start:
-        file.close()
+        raise DataError(f"cannot be read: {error.strerror}", file=display_name) from None
+    with file:
+        first_bytes = file.peek(2)[:2]
+        if first_bytes == _GZIP_MARK:
+            yield gzip.GzipFile(fileobj=file)
+            return
+        _refuse_by_first_bytes(first_bytes, path, display_name)
+        yield file
+
+
+def _refuse_by_first_bytes(first_bytes, path, display_name):
+    if Path(path).suffix == ".gz" and first_bytes:
         raise DataError(
             "is named .gz but holds no gzip data",
-            file=shown,
-            text=repr(start),
+            file=display_name,
+            text=repr(first_bytes),
             right="gzip data, or a name without .gz",
         )
-    if start in _UTF16:
-        file.close()
+    if first_bytes in _UTF16_MARKS:
         raise DataError(
-            f"is {_UTF16[start]}",
-            file=shown,
+            "is UTF-16",
+            file=display_name,
             line=1,
-            text=repr(start),
+            text=repr(first_bytes),
             right="UTF-8; `iconv -f UTF-16 -t UTF-8 OLD > NEW` converts it",
         )
-    return file
 
 # %% ../nbs/api/01_files.ipynb #ed45ff85
-def _not_utf8(error, data, before, line, shown):
-    "`data` starts at byte `before`, and `error` is what decoding it raised."
+def _decoded(data, offset, is_last, line, display_name):
+    "The text of a piece that starts at byte `offset`, and the bytes of a character that goes on in the next one."
+    try:
+        return data.decode("utf-8"), b""
+    except UnicodeDecodeError as error:
+        is_cut = error.reason == "unexpected end of data" and not is_last
+        if not is_cut:
+            raise _not_utf8(error, data, offset, line, display_name) from None
+        return data[: error.start].decode("utf-8"), data[error.start :]
+
+
+def _not_utf8(error, data, offset, line, display_name):
     byte = data[error.start : error.start + 1]
-    where = before + error.start
-    row = data[data.rfind(b"\n", 0, error.start) + 1 : error.start + 60].split(b"\n")[0]
+    as_latin1 = byte.decode("latin-1")
+    line_start = data.rfind(b"\n", 0, error.start) + 1
+    line_around, *_ = data[line_start : error.start + 60].split(b"\n")
     return DataError(
-        f"byte {where:,} (0x{byte.hex()}) is not UTF-8; as Latin-1 it would be {byte.decode('latin-1')!r}",
-        file=shown,
+        f"byte {offset + error.start:,} (0x{byte.hex()}) is not UTF-8;"
+        f" as Latin-1 it would be {as_latin1!r}",
+        file=display_name,
         line=line + data[: error.start].count(b"\n"),
-        text=row.decode("utf-8", "replace"),
+        text=line_around.decode("utf-8", "replace"),
         right="UTF-8; `iconv -f LATIN1 -t UTF-8 OLD > NEW` converts it",
     )
 
 # %% ../nbs/api/01_files.ipynb #5ec143c2
-def _chunks(path, shown, size=1 << 18):
-    "Yield the text of a file in pieces of about `size` bytes, none of them cut inside a character."
-    rest = b""
-    before = 0
+def _pieces(
+    path: str | Path,
+    display_name: str,
+    size: int = 1 << 18,  # bytes, about
+) -> Iterator[str]:
+    "Yield the text of a file piece by piece, none of them cut inside a character."
+    cut_character = b""
+    offset = 0  # bytes of the file that were decoded before
     line = 1
-    with _opened(path, shown) as file:
+    with _opened(path, display_name) as file:
         while True:
-            try:
-                new = file.read1(size)
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise DataError(
-                    f"the gzip data is cut short or damaged ({error})",
-                    file=shown,
-                    line=line,
-                    right="a complete copy; `gzip -t FILE` tests one",
-                ) from None
-            data = rest + new
-            if not before and data.startswith(codecs.BOM_UTF8):
-                data = data[3:]
-                before = 3
-            try:
-                text = data.decode("utf-8")
-                rest = b""
-            except UnicodeDecodeError as error:
-                if not new or error.reason != "unexpected end of data":
-                    raise _not_utf8(error, data, before, line, shown) from None
-                text = data[: error.start].decode("utf-8")
-                rest = data[error.start :]
-            if "\0" in text:
-                raise DataError(
-                    "holds a NUL character",
-                    file=shown,
-                    line=line + text[: text.index("\0")].count("\n"),
-                    right="text in UTF-8 (this may be UTF-16 or no text at all)",
-                )
+            new_bytes = _read(file, size, line, display_name)
+            is_last = not new_bytes
+            data = cut_character + new_bytes
+            if offset == 0 and data.startswith(codecs.BOM_UTF8):
+                offset = len(codecs.BOM_UTF8)
+                data = data[offset:]
+            text, cut_character = _decoded(data, offset, is_last, line, display_name)
+            _refuse_nul(text, line, display_name)
             yield text
-            before = before + len(data) - len(rest)
-            line = line + text.count("\n")
-            if not new:
+            if is_last:
                 return
+            offset += len(data) - len(cut_character)
+            line += text.count("\n")
+
+
+def _read(file, size, line, display_name):
+    try:
+        return file.read1(size)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(
+            f"the gzip data is cut short or damaged ({error})",
+            file=display_name,
+            line=line,
+            right="a complete copy; `gzip -t FILE` tests one",
+        ) from None
+
+
+def _refuse_nul(text, line, display_name):
+    if "\0" not in text:
+        return
+    before, _, _ = text.partition("\0")
+    raise DataError(
+        "holds a NUL character",
+        file=display_name,
+        line=line + before.count("\n"),
+        right="text in UTF-8 (this may be UTF-16 or no text at all)",
+    )
 
 # %% ../nbs/api/01_files.ipynb #e3a99360
-def _lines(path, shown):
+def _lines(path: str | Path, display_name: str) -> Iterator[tuple[int, str]]:
     "Yield (line number, text), line feed included."
-    number, rest = 0, ""
-    for text in _chunks(path, shown):
-        *whole, rest = (rest + text).split("\n")
-        for line in whole:
+    number = 0
+    unfinished = ""
+    for text in _pieces(path, display_name):
+        *whole_lines, unfinished = (unfinished + text).split("\n")
+        for line in whole_lines:
             number += 1
             yield number, line + "\n"
-    if rest:
-        yield number + 1, rest
+    if unfinished:
+        yield number + 1, unfinished
 
 # %% ../nbs/api/01_files.ipynb #d73a36bf
 PAIR_EXAMPLE = '{"premise": "A man sleeps.", "hypothesis": "A man is awake.", "label": "contradiction"}'
 
 
-def _json_lines(path, shown, example=PAIR_EXAMPLE):
-    for number, text in _lines(path, shown):
+def _read_json_lines(path, display_name, example=PAIR_EXAMPLE):
+    for number, text in _lines(path, display_name):
         if not text.strip():
             continue
         try:
-            row = json.loads(text)
+            value = json.loads(text)
         except json.JSONDecodeError as error:
             raise DataError(
                 f"malformed JSON: {error.msg} (character {error.colno})",
-                file=shown,
+                file=display_name,
                 line=number,
                 text=text.strip(),
                 right=f"one object a line, like {example}",
             ) from None
-        yield number, _object(row, shown, number, example)
+        yield number, _checked_object(value, display_name, number, example)
 
 
-def _object(row, shown, line, example=PAIR_EXAMPLE):
-    if isinstance(row, dict):
-        return row
+def _checked_object(value, display_name, line, example):
+    if isinstance(value, dict):
+        return value
     raise DataError(
         "this is JSON, but no object",
-        file=shown,
+        file=display_name,
         line=line,
-        text=row,
+        text=value,
         right=f"an object, like {example}",
     )
 
 # %% ../nbs/api/01_files.ipynb #b055d642
-class _Json:
-    "A window on JSON text that moves forward one value at a time."
+_WHITE_SPACE = re.compile(r"[ \t\r\n]*")
+_ARRAY_START = re.compile(r"\[\s*(\S)")
 
-    def __init__(self, chunks, shown, example=PAIR_EXAMPLE):
-        self.chunks = chunks
-        self.shown = shown
+
+class _JsonWindow:
+    "A part of a JSON text, and a position in it that only moves forward."
+
+    def __init__(self, pieces, display_name, example=PAIR_EXAMPLE):
+        self.pieces = pieces  # iterator of the document's text
+        self.display_name = display_name
         self.example = example
-        self.text = ""
-        self.at = 0
-        self.line = 1
+        self.text = ""  # the part of the document that is held
+        self.position = 0  # in `text`
+        self.line = 1  # of the document, at the position
 
-    def move(self, to):
-        self.line = self.line + self.text.count("\n", self.at, to)
-        self.at = to
+    def move_to(self, position):
+        self.line += self.text.count("\n", self.position, position)
+        self.position = position
 
-    def more(self):
-        new = next(self.chunks, None)
-        if new is not None:
-            self.text = self.text[self.at :] + new
-            self.at = 0
-        return new is not None
+    def extend(self) -> bool:
+        "Add the next piece and let go of the text before the position; False at the end of the document."
+        piece = next(self.pieces, None)
+        if piece is None:
+            return False
+        self.text = self.text[self.position :] + piece
+        self.position = 0
+        return True
 
-    def peek(
-        self,  # the next character that is no white space; "" at the end
-    ):
+    def peek(self) -> str:
+        "The next character that is no white space; empty at the end."
         while True:
-            self.move(re.compile(r"[ \t\r\n]*").match(self.text, self.at).end())
-            if self.at < len(self.text) or not self.more():
-                return self.text[self.at : self.at + 1]
+            blank = _WHITE_SPACE.match(self.text, self.position)
+            assert blank is not None  # at least the empty text matches
+            self.move_to(blank.end())
+            if self.position < len(self.text):
+                return self.text[self.position]
+            if not self.extend():
+                return ""
 
-    def take(self, *characters):
-        if (found := self.peek()) not in characters:
-            self.fail(f"expected {' or '.join(characters)}")
-        self.at += 1
-        return found
+    def take(self, *expected: str) -> str:
+        "Step over the next character, which has to be one of `expected`."
+        character = self.peek()
+        if character not in expected:
+            self.fail(f"expected {' or '.join(expected)}")
+        self.position += 1
+        return character
 
-    def fail(self, why, at=None):
-        self.move(self.at if at is None else at)
-        end = self.at >= len(self.text)
+    def fail(self, why: str) -> NoReturn:
+        "Raise the error of what stands at the position."
+        rest_of_line, *_ = self.text[self.position : self.position + 60].split("\n")
+        is_end = self.position >= len(self.text)
         raise DataError(
             f"malformed JSON: {why}",
-            file=self.shown,
+            file=self.display_name,
             line=self.line,
-            text="the end of the file"
-            if end
-            else self.text[self.at : self.at + 60].split("\n")[0],
+            text="the end of the file" if is_end else rest_of_line,
             right=f"an array of objects like {self.example}",
         )
 
 # %% ../nbs/api/01_files.ipynb #9e1be179
-def _value(self):
-    "Decode the value that starts here; ask for more text only when the window ends inside it."
-    self.peek()
+def _next_value(window):
+    "Decode the value at the position and step over it."
+    window.peek()
     while True:
         try:
-            value, end = json.JSONDecoder().raw_decode(self.text, self.at)
+            value, end = json.JSONDecoder().raw_decode(window.text, window.position)
         except json.JSONDecodeError as error:
-            inside = error.msg.startswith("Unterminated") or error.pos >= len(self.text)
-            if (inside or error.pos > len(self.text) - 16) and self.more():
+            if _may_be_cut(error, window) and window.extend():
                 continue
-            self.fail(
-                "the file ends inside this value" if inside else error.msg, error.pos
+            why = (
+                "the file ends inside this value" if _is_cut(error, window) else error.msg
             )
-        if end == len(self.text) and self.more():
-            continue  # a number may go on
-        self.move(end)
+            window.move_to(error.pos)
+            window.fail(why)
+        if end == len(window.text) and window.extend():
+            continue
+        window.move_to(end)
         return value
 
 
-def _array(self):
-    "Yield (line, object) of the array that starts here."
-    self.take("[")
-    if self.peek() == "]":
-        self.at += 1
+def _is_cut(error, window):
+    "Whether the text ends before the value does."
+    return error.msg.startswith("Unterminated") or error.pos >= len(window.text)
+
+
+def _may_be_cut(error, window):
+    "The same, or so near the end that a word such as `true` may have been cut."
+    return _is_cut(error, window) or error.pos > len(window.text) - 16
+
+
+def _next_objects(window):
+    "Yield (line, object) of the array at the position."
+    window.take("[")
+    if window.peek() == "]":
+        window.take("]")
         return
     while True:
-        self.peek()
-        line = self.line
-        yield line, _object(self.value(), self.shown, line, self.example)
-        if self.take(",", "]") == "]":
+        window.peek()
+        line = window.line
+        value = _next_value(window)
+        yield line, _checked_object(value, window.display_name, line, window.example)
+        if window.take(",", "]") == "]":
             return
 
-
-_Json.value = _value
-
-
-_Json.array = _array
-
-# %% ../nbs/api/01_files.ipynb #3f9c901c
-def _json_document(path, shown, example=PAIR_EXAMPLE):
-    first, second, *_ = [
-        *filter(None, map(str.strip, next(_chunks(path, shown)).split("\n"))),
-        "",
-        "",
-    ]
-    if first[:1] == second[:1] == "{" and first[-1] == "}":
-        return (yield from _json_lines(path, shown, example))
-    json = _Json(_chunks(path, shown), shown, example)
-    if json.peek() == "[":
-        yield from json.array()
-    elif json.peek() == "{":
-        yield from _wrapped(json, shown)
-    elif json.peek():
-        json.fail("expected [ or {")
-    if json.peek():
-        json.fail("text after the end of the JSON value")
-
 # %% ../nbs/api/01_files.ipynb #30b4cfe5
-def _wrapped(json, shown):
-    others = {}
-    found = None
-    json.take("{")
-    while json.peek() == '"':
-        line = json.line
-        key = json.value()
-        json.take(":")
-        if json.peek() == "[" and _opens_objects(json):
-            if found:
-                raise DataError(
-                    "two arrays of objects in one file",
-                    file=shown,
-                    line=line,
-                    text=f"{found!r} and {key!r}",
-                    right="one file a split",
-                )
-            found = key
-            yield from json.array()
+def _rows_of_object(window):
+    "Yield (line, row) of the object at the position."
+    fields = {}  # all but the rows
+    rows_key = None
+    window.take("{")
+    while window.peek() == '"':
+        line = window.line
+        key = _next_value(window)
+        window.take(":")
+        if not _at_array_of_objects(window):
+            fields[key] = _next_value(window)
+        elif rows_key is None:
+            rows_key = key
+            yield from _next_objects(window)
         else:
-            others[key] = json.value()
-        if json.take(",", "}") == "}":
+            raise DataError(
+                "two arrays of objects in one file",
+                file=window.display_name,
+                line=line,
+                text=f"{rows_key!r} and {key!r}",
+                right="one file a split",
+            )
+        if window.take(",", "}") == "}":
             break
-    if found:
-        return
-    if others and all(isinstance(v, list | dict) for v in others.values()):
+    if rows_key is None:
+        _refuse_columns(fields, window)
+        yield 1, fields
+
+
+def _at_array_of_objects(window):
+    if window.peek() != "[":
+        return False
+    while True:
+        beginning = _ARRAY_START.match(window.text, window.position)
+        if beginning:
+            return beginning[1] == "{"
+        if not window.extend():
+            return False
+
+
+def _refuse_columns(fields, window):
+    if fields and all(isinstance(value, list | dict) for value in fields.values()):
         raise DataError(
             "JSON by columns, not by rows",
-            file=shown,
+            file=window.display_name,
             line=1,
-            text=", ".join(others),
-            right=f"an array of objects like {json.example}",
+            text=", ".join(fields),
+            right=f"an array of objects like {window.example}",
         )
-    yield 1, others  # a single row
+
+# %% ../nbs/api/01_files.ipynb #3f9c901c
+def _read_json_document(path, display_name, example=PAIR_EXAMPLE):
+    if _is_json_lines(path, display_name):
+        yield from _read_json_lines(path, display_name, example)
+        return
+    window = _JsonWindow(_pieces(path, display_name), display_name, example)
+    first = window.peek()
+    if first == "[":
+        yield from _next_objects(window)
+    elif first == "{":
+        yield from _rows_of_object(window)
+    elif first:
+        window.fail("expected [ or {")
+    if window.peek():
+        window.fail("text after the end of the JSON value")
 
 
-def _opens_objects(json):
-    while (
-        not (start := re.compile(r"\[\s*(\S)").match(json.text, json.at)) and json.more()
-    ):
-        pass
-    return bool(start) and start[1] == "{"
+def _is_json_lines(path, display_name):
+    "Whether the first line that is not blank is a whole object, and the second begins one."
+    beginning = next(_pieces(path, display_name))
+    stripped = [line.strip() for line in beginning.split("\n")]
+    lines = [line for line in stripped if line]
+    if len(lines) < 2:
+        return False
+    first, second, *_ = lines
+    return first.startswith("{") and first.endswith("}") and second.startswith("{")
 
 # %% ../nbs/api/01_files.ipynb #8f6a0c91
-def _tsv_is_quoted(path, shown):
-    seen = False
+def _tsv_is_quoted(path: str | Path, display_name: str) -> bool:
     columns = None
-    all_quoted = False
-    for _, text in _lines(path, shown):
+    has_marks = False
+    for _, text in _lines(path, display_name):
         if columns is not None and '"' not in text:
             continue
         fields = text.rstrip("\r\n").split("\t")
         if columns is None:
             columns = len(fields)
-            all_quoted = all(len(f) > 1 and f[0] == f[-1] == '"' for f in fields)
-        if all_quoted:
-            return True
-        if len(fields) != columns:
-            seen = True  # a tab or a line end inside quotes
-        else:
-            for field in fields:
-                if '"' not in field:
-                    continue
-                inner = field[1:-1]
-                if (
-                    field[0] != '"'
-                    or field[-1] != '"'
-                    or '"' not in inner
-                    or '"' in inner.replace('""', "")
-                ):
-                    return False
-                seen = True
-    return seen
+            if all(_stands_in_quotes(field) for field in fields):
+                return True  # a header all in quotes
+        is_whole_row = len(fields) == columns  # else a tab or line end stands in quotes
+        if is_whole_row and any(_is_unquoted_text(field) for field in fields):
+            return False
+        if '"' in text:
+            has_marks = True
+    return has_marks
+
+
+def _stands_in_quotes(field):
+    return len(field) > 1 and field[0] == field[-1] == '"'
+
+
+def _is_unquoted_text(field):
+    "Whether a field's marks are none of a quoting writer's, who quotes for a mark inside and doubles it."
+    if '"' not in field:
+        return False
+    inside = field[1:-1]
+    if not _stands_in_quotes(field) or '"' not in inside:
+        return True
+    return '"' in inside.replace('""', "")
 
 # %% ../nbs/api/01_files.ipynb #851889e7
-def _table(path, shown, delimiter, quoted):
+class _RowLines:
+    "Lines for `csv.reader`, and the one on which the present row starts."
+
+    def __init__(self, lines):
+        self.lines = lines  # iterator of (number, text)
+        self.is_row_start = True
+        self.row_line = 1
+        self.row_text = ""
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        number, text = next(self.lines)
+        if self.is_row_start:
+            self.row_line = number
+            self.row_text = text.rstrip("\r\n")
+            self.is_row_start = False
+        return text
+
+
+_QUOTING = (
+    "fields that hold quotes, line ends or the delimiter stand in quotes,"
+    " with quotes inside doubled; every quote is closed"
+)
+
+
+def _read_table(path, display_name, delimiter, is_quoted):
     "Yield (line, row) of a table whose first line names the columns."
+    lines = _RowLines(_lines(path, display_name))
+    quoting = csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE
+    rows = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
     header = None
-    line = 1
-    first = ""
-
-    def text():
-        nonlocal first
-        for number, content in _lines(path, shown):
-            if number == line:
-                first = content.rstrip("\r\n")
-            yield content
-
-    rows = csv.reader(
-        text(),
-        delimiter=delimiter,
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-        strict=True,
-    )
     while True:
+        lines.is_row_start = True
         try:
             fields = next(rows, None)
         except csv.Error as error:
             raise DataError(
                 f"malformed table: {error}",
-                file=shown,
-                line=line,
-                text=first,
-                right="fields that hold quotes, line ends or the delimiter stand in quotes, with quotes inside doubled; every quote is closed",
+                file=display_name,
+                line=lines.row_line,
+                text=lines.row_text,
+                right=_QUOTING,
             ) from None
         if fields is None:
             return
-        if header is None and fields:
-            header = _header(fields, shown, line)
-        elif fields:
-            if len(fields) != len(header):
-                raise DataError(
-                    f"{len(fields)} fields, but the header has {len(header)}",
-                    file=shown,
-                    line=line,
-                    text=delimiter.join(fields),
-                    right=f"{len(header)} fields: {', '.join(header)}; a field that holds the delimiter stands in quotes",
-                )
-            yield line, dict(zip(header, fields))
-        line = rows.line_num + 1
+        if not fields:
+            continue  # a blank line
+        if header is None:
+            header = _header(fields, display_name, lines.row_line)
+            continue
+        _check_width(fields, header, delimiter, display_name, lines.row_line)
+        yield lines.row_line, dict(zip(header, fields))
 
-
-def _header(fields, shown, line):
-    names = [f.strip() for f in fields]
-    if doubled := [n for n, count in Counter(names).items() if count > 1]:
+# %% ../nbs/api/01_files.ipynb #7bf10c04
+def _header(fields, display_name, line):
+    names = [field.strip() for field in fields]
+    doubled = [name for name, count in Counter(names).items() if count > 1]
+    if doubled:
         raise DataError(
             "the header names a column twice",
-            file=shown,
+            file=display_name,
             line=line,
             text=", ".join(doubled),
             right="column names that differ",
         )
     return names
 
+
+def _check_width(fields, header, delimiter, display_name, line):
+    if len(fields) != len(header):
+        raise DataError(
+            f"{len(fields)} fields, but the header has {len(header)}",
+            file=display_name,
+            line=line,
+            text=delimiter.join(fields),
+            right=f"{len(header)} fields: {', '.join(header)};"
+            " a field that holds the delimiter stands in quotes",
+        )
+
+
+def _read_csv(path, display_name, example=None):
+    return _read_table(path, display_name, ",", is_quoted=True)
+
+
+def _read_tsv(path, display_name, example=None):
+    is_quoted = _tsv_is_quoted(path, display_name)
+    return _read_table(path, display_name, "\t", is_quoted)
+
 # %% ../nbs/api/01_files.ipynb #9e33295c
-READERS = {
-    ".jsonl": _json_lines,
-    ".json": _json_document,
-    ".csv": lambda p, s: _table(p, s, ",", True),
-    ".tsv": lambda p, s: _table(p, s, "\t", _tsv_is_quoted(p, s)),
-    ".txt": lambda p, s: _table(p, s, "\t", _tsv_is_quoted(p, s)),
+# ending -> function (path, display_name, example) that yields (line, record)
+READERS: dict[str, Callable] = {
+    ".jsonl": _read_json_lines,
+    ".json": _read_json_document,
+    ".csv": _read_csv,
+    ".tsv": _read_tsv,
+    ".txt": _read_tsv,
 }
 
+ENDINGS = (
+    ".jsonl",
+    ".jsonl.gz",
+    ".json",
+    ".json.gz",
+    ".csv",
+    ".csv.gz",
+    ".tsv",
+    ".tsv.gz",
+    ".txt",
+    ".txt.gz",
+    ".parquet",
+)
 
-ENDINGS = (*(k + z for k in READERS for z in ("", ".gz")), ".parquet")
 
-
-def file_ending(path):
+def file_ending(
+    path: str | Path,  # only its name counts; the file need not exist
+) -> str | None:  # one of `ENDINGS`, or None
+    "By which ending the format of a file is known."
     name = Path(path).name.lower()
-    return next(
-        (e for e in sorted(ENDINGS, key=len, reverse=True) if name.endswith(e)), None
-    )
+    for ending in ENDINGS:
+        if name.endswith(ending):
+            return ending
+    return None
 
 
-def read_records(path, shown):
-    return READERS[file_ending(path).removesuffix(".gz")](path, shown)
+def read_records(
+    path: str | Path,  # a file with one of `ENDINGS`, Parquet excepted
+    display_name: str,  # the file as the user named it, for messages
+    example: str = PAIR_EXAMPLE,  # a record that would be right, for messages
+) -> Iterator[tuple[int, dict]]:  # (line on which it starts, record)
+    "Yield the records of a file one by one; raises DataError where the file is broken."
+    ending = file_ending(path)
+    if ending is None or ending == ".parquet":
+        raise ValueError(f"{display_name}: no reader of records for this kind of file")
+    read = READERS[ending.removesuffix(".gz")]
+    return read(path, display_name, example)

@@ -22,7 +22,7 @@ __all__ = ['RULES', 'BASELINES', 'TOKENS', 'PASS_TOKENS', 'TRAINING_PASS_TOKENS'
            'unwrap_compiled', 'embedding_layer', 'token_tensor', 'select_rows', 'embed', 'forward_from_embeddings',
            'baseline_embeddings', 'content_mask', 'deterministic', 'frozen_parameters', 'double_backward',
            'class_logits', 'resolve_target', 'token_budget', 'select_tokens', 'check_finite', 'Pass', 'EmbeddingPath',
-           'path_values', 'input_values', 'path_slopes', 'path_scores']
+           'in_order', 'path_values', 'input_values', 'path_slopes', 'path_scores']
 
 # %% ../nbs/api/10_path.ipynb #d9bbd075
 RULES = (
@@ -72,8 +72,8 @@ def path_nodes(
         )
     n = check_count(n_steps, least=2 if rule == "riemann_trapezoid" else 1)
     if rule == "gausslegendre":
-        nodes, weights = np.polynomial.legendre.leggauss(n)
-        return torch.from_numpy((1 + nodes) / 2), torch.from_numpy(weights / 2)
+        points, sizes = np.polynomial.legendre.leggauss(n)  # on [-1, 1]
+        return torch.from_numpy((1 + points) / 2), torch.from_numpy(sizes / 2)
     step = torch.arange(n, dtype=torch.float64)
     weights = torch.full((n,), 1 / n, dtype=torch.float64)
     if rule == "riemann_trapezoid":
@@ -91,7 +91,7 @@ def unwrap_compiled(
 
 
 def embedding_layer(
-    model: nn.Module,  # a Hugging Face model (unwrapped from DDP)
+    model: nn.Module | Callable,  # a Hugging Face model (unwrapped from DDP)
     # the layer that turns token ids into word embeddings; TypeError when there is none
 ) -> nn.Module:
     "The word-embedding layer of `model`."
@@ -195,10 +195,10 @@ def embed(
     inputs: Mapping | torch.Tensor,
 ) -> torch.Tensor:  # word embeddings [B,T,D], with the graph to the embedding weights
     "The word embeddings x = E[ids] that IG attributes to."
-    inputs = _as_inputs(inputs)
-    if inputs.get("input_ids") is None:
-        return inputs["inputs_embeds"]
-    return embedding_layer(model)(inputs["input_ids"])
+    batch = _as_inputs(inputs)
+    if batch.get("input_ids") is None:
+        return batch["inputs_embeds"]
+    return embedding_layer(model)(batch["input_ids"])
 
 # %% ../nbs/api/10_path.ipynb #7661ad65
 def forward_from_embeddings(
@@ -209,19 +209,19 @@ def forward_from_embeddings(
     hidden_states: bool = False,  # ask a Hugging Face model for every layer's output too
 ) -> object:  # the model's outputs for B*m rows, as it returns them
     "Outputs of `model` with its word embeddings replaced; positions, token types and mask stay those of `inputs`."
-    inputs = _as_inputs(inputs)
+    batch = _as_inputs(inputs)
     model = unwrap_compiled(model)
-    size = len(token_tensor(inputs))
+    size = len(token_tensor(batch))
     if len(embeddings) % size:
         raise ValueError(
             f"{len(embeddings)} rows of embeddings are no multiple of the {size} examples"
         )
     if len(embeddings) != size:
-        inputs = select_rows(inputs, torch.arange(size).repeat(len(embeddings) // size))
-    arguments = _arguments(model, inputs)
+        batch = select_rows(batch, torch.arange(size).repeat(len(embeddings) // size))
+    arguments = _arguments(model, batch)
     if hidden_states and hasattr(model, "config"):
         arguments["output_hidden_states"] = True
-    if inputs.get("input_ids") is not None:
+    if batch.get("input_ids") is not None:
         return _with_embeddings_replaced(model, arguments, embeddings)
     if hasattr(model, "get_input_embeddings"):
         return model(inputs_embeds=embeddings, **arguments)
@@ -417,7 +417,7 @@ def class_logits(
         raise ValueError(f"logits have shape {shape}, not [B, classes]: {advice}")
     return logits
 
-# %% ../nbs/api/10_path.ipynb #ec78a6bf
+# %% ../nbs/api/10_path.ipynb #f557b557
 def _named_target(target, inputs, logits):
     "The classes that 'predicted' or 'label' mean."
     if target == "predicted":
@@ -568,7 +568,7 @@ def _lengths(inputs, x):
     positions = torch.arange(1, width + 1, device=attention.device)
     return (attention.bool() * positions).amax(1).clamp(min=1).cpu()
 
-# %% ../nbs/api/10_path.ipynb #16a94f8b
+# %% ../nbs/api/10_path.ipynb #5bf8a0ca
 def check_finite(
     values: torch.Tensor,  # [N], one number a point
     rows: torch.Tensor,  # [N], the example of each
@@ -597,7 +597,7 @@ class Pass:
     points: torch.Tensor  # [N,W,D] or [2N,W,D], the embeddings
     outputs: object  # the model's outputs for them
 
-
+# %% ../nbs/api/10_path.ipynb #4242ad2a
 class EmbeddingPath:
     "The straight path from baseline to input of each of B examples, of T tokens."
 
@@ -631,6 +631,8 @@ class EmbeddingPath:
         self.every = torch.arange(self.size)  # all examples
         self.lengths = _lengths(self.inputs, x)
         self.budget = token_budget(model, self.width, x.device, training)
+        # x' and x - x' with their graph, where the path starts from leaves
+        self.connected: tuple[torch.Tensor, ...] = ()
         self.logits = None  # class scores at the input [B,C], once they were needed
         self.target = self._resolve(target)
 
@@ -663,7 +665,7 @@ class EmbeddingPath:
         "Class scores at the input [B,C]."
         passes = list(self.passes(self.every, torch.ones(self.size)))
         logits = [class_logits(one.outputs) for one in passes]
-        return _in_order(logits, [one.which for one in passes])
+        return in_order(logits, [one.which for one in passes])
 
     def _cut(self, rows, copies):
         "Which of the points go through the model together: examples of like length, as many as fit `copies` times."
@@ -736,13 +738,16 @@ class EmbeddingPath:
         return [(end, leaf.grad) for end, leaf in pairs if leaf.grad is not None]
 
 
-def _in_order(values, which):
-    "Values of several passes [N,...], in the order in which their points were asked for."
+def in_order(
+    values: list[torch.Tensor],  # of each pass, [n,...]
+    which: list[torch.Tensor],  # of each pass, its `which` [n]
+) -> torch.Tensor:  # [N,...]
+    "Values of several passes, in the order in which their points were asked for."
     joined = torch.cat(values)
     order = torch.cat(which).argsort()
     return joined.index_select(0, order.to(joined.device))
 
-# %% ../nbs/api/10_path.ipynb #d5e46f06
+# %% ../nbs/api/10_path.ipynb #b018f5ee
 def _flat(rows, alphas):
     "Rows [N] and nodes [N] of the points, from rows [R] and nodes [R] or [R,K]."
     if alphas.ndim == 2:
@@ -763,7 +768,7 @@ def path_values(
         found = path.checked(path.target(one.outputs, one.rows), one)
         values.append(found.to(path.dtype))
         which.append(one.which)
-    return _in_order(values, which).view(alphas.shape)
+    return in_order(values, which).view(alphas.shape)
 
 
 @torch.no_grad()
@@ -788,10 +793,8 @@ def path_slopes(
     "The slope of f along the path, split over tokens: gradient times step, summed over the embedding dimension."
     slopes = []
     which = []
-    twice = contextlib.nullcontext()
-    if path.create_graph:
-        twice = double_backward(path.model)
-    with torch.enable_grad(), twice:
+    twice = double_backward if path.create_graph else contextlib.nullcontext
+    with torch.enable_grad(), twice(path.model):
         for one in path.passes(*_flat(rows, alphas)):
             total = path.target(one.outputs, one.rows).sum()
             (gradient,) = torch.autograd.grad(
@@ -802,7 +805,7 @@ def path_slopes(
             path.checked(slope.detach().sum(-1), one)
             slopes.append(nn.functional.pad(slope, (0, path.width - width)))
             which.append(one.which)
-    return _in_order(slopes, which).view(*alphas.shape, path.width)
+    return in_order(slopes, which).view(*alphas.shape, path.width)
 
 
 def path_scores(
