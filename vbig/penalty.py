@@ -7,32 +7,30 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from vbig.path import (
-    baseline_embeddings,
+    EmbeddingPath,
     content_mask,
     deterministic,
-    double_backward,
-    embed,
-    forward_from_embeddings,
     frozen_parameters,
     path_nodes,
-    resolve_target,
+    path_scores,
+    path_slopes,
+    path_values,
     select_rows,
-    select_tokens,
-    token_budget,
     token_tensor,
     unwrap_compiled,
 )
 from .regularizers import Penalty, penalty_context
 
 # %% auto #0
-__all__ = ['PenaltyResult', 'PenaltyError', 'Draws', 'draw', 'penalty_gradient', 'RunningPenalty']
+__all__ = ['PenaltyResult', 'PenaltyError', 'float32_arithmetic', 'Draws', 'draw', 'penalty_gradient', 'RunningPenalty']
 
 # %% ../nbs/api/13_penalty.ipynb #163ff3cf
 @dataclass
@@ -61,7 +59,7 @@ class PenaltyError(FloatingPointError):
     def __init__(
         self,
         message: str,
-        positions: list[int] = (),  # rows of the batch that are to blame
+        positions: Sequence[int] = (),  # rows of the batch that are to blame
         result: PenaltyResult | None = None,  # what was found up to then
     ):
         super().__init__(message)
@@ -69,184 +67,132 @@ class PenaltyError(FloatingPointError):
         self.result = result
 
 # %% ../nbs/api/13_penalty.ipynb #039f2e03
-def _raise(what, bad, rows, result, hint):
-    "Raise PenaltyError for the examples where `bad` [R] is true."
-    positions = rows[bad.cpu().nonzero().flatten()].tolist()
-    where = (
-        f"rows {positions} of the batch"
-        if positions
-        else "none of this process's rows, so those of another process"
-    )
+def _raise_not_finite(
+    what: str,
+    bad: torch.Tensor,  # bool [R], the regularised examples that are to blame
+    result: PenaltyResult,
+    hint: str,
+) -> None:
+    "Raise PenaltyError and name the rows of the batch."
+    positions = result.rows[bad.cpu()].tolist()
+    to_blame = "none of this process's rows, so those of another process"
+    if positions:
+        to_blame = f"rows {positions} of the batch"
     raise PenaltyError(
-        f"{what} is not finite; to blame: {where}. {hint}", positions, result
+        f"{what} is not finite; to blame: {to_blame}. {hint}", positions, result
     )
+
+
+def _check_gradient(
+    values: torch.Tensor,  # [N], parts of the gradient
+    rows: torch.Tensor,  # [N], the regularised example that each belongs to
+    result: PenaltyResult,
+) -> None:
+    "PenaltyError for the examples whose part of the gradient is not finite."
+    finite = values.isfinite().cpu()
+    if finite.all():
+        return
+    bad = torch.zeros(len(result.rows), dtype=torch.bool)
+    bad[rows[~finite]] = True
+    hint = "Lower the learning rate or the loss scale"
+    _raise_not_finite("the penalty's gradient", bad, result, hint)
 
 # %% ../nbs/api/13_penalty.ipynb #4acd741a
-_PASS = 1024  # tokens (rows x length) in one pass on a CPU
+def _one_process(size: torch.Tensor, rows: int) -> tuple[tuple, tuple]:
+    "`spread` where there is one process: nothing comes before it, and its sums are those of all."
+    return (0, 0), (size, rows)
 
 
-class _TrainingPath:
-    "The path of each of B examples, and points beside it."
+@dataclass
+class _Request:
+    "What one call of `penalty_gradient` wants, for the R examples that are regularised."
 
-    def __init__(self, model, inputs, target, baseline, internal_batch_size=None):
-        self.model = model
-        self.inputs = inputs
-        self.baseline = baseline
-        self.limit = internal_batch_size
-        if internal_batch_size is not None and internal_batch_size < 1:
-            raise ValueError(
-                f"internal_batch_size must be at least 1, not {internal_batch_size}"
-            )
-        with torch.no_grad():
-            self.ends = self.embedded()
-        (self.size, self.width) = self.ends[1].shape[:2]
-        self.device = self.ends[1].device
-        self.every = torch.arange(self.size)
-        attention = inputs.get("attention_mask")
-        places = torch.arange(1, self.width + 1, device=self.device)
-        self.lengths = (
-            (attention.bool() * places).amax(1).clamp(min=1).cpu()
-            if attention is not None and attention.ndim == 2
-            else torch.full((self.size,), self.width)
-        )
-        self.budget = (
-            _PASS
-            if self.device.type == "cpu"
-            else token_budget(model, self.width, self.device)
-        )
-        self.room = (
-            self.budget if self.device.type == "cpu" else self.budget // 2
-        )  # tokens in a graph that is differentiated twice: it holds more
-        self.target = self._resolve(target)
+    model: nn.Module
+    batch: Mapping  # the R examples
+    penalty: Penalty
+    rows: torch.Tensor  # [R], their rows in the batch that was given
+    mask: torch.Tensor  # bool [R,T], tokens that count
+    alphas: torch.Tensor  # [K], nodes of the quadrature rule
+    weights: torch.Tensor  # [K]
+    # the rest as for `penalty_gradient`
+    baseline: str | int | torch.Tensor = "zero"
+    target: str | int | torch.Tensor | Callable = "label"
+    draws: Draws | None = None
+    scale: float = 1.0
+    reduce_mean: Callable | None = None
+    spread: Callable = _one_process
+    internal_batch_size: int | None = None
+    completeness: bool = True
+    derivative: str = "auto"
 
-    def embedded(self):
-        "Where the paths start, x' [B,T,D], and the step x - x'."
-        x = embed(self.model, self.inputs)
-        start = baseline_embeddings(self.model, self.inputs, x, self.baseline)
-        return start, x - start
 
-    def leaves(self):
-        "`embedded` with its graph, and the same as leaves of graphs to come."
-        with torch.enable_grad():
-            ends = self.embedded()
-        return ends, [e.detach().requires_grad_(e.requires_grad) for e in ends]
-
-    def _resolve(self, target):
-        "The scalar attributed; a forward pass at the input is spared where the configuration tells the number of classes."
-        classes = getattr(
-            getattr(unwrap_compiled(self.model), "config", None), "num_labels", None
-        )
-        if callable(target) or (
-            classes and not (isinstance(target, str) and target == "predicted")
-        ):
-            return resolve_target(
-                target,
-                self.inputs,
-                None
-                if callable(target)
-                else torch.empty(self.size, classes, device=self.device),
-            )
-        with torch.no_grad():
-            return resolve_target(
-                target,
-                self.inputs,
-                forward_from_embeddings(self.model, self.inputs, sum(self.ends)),
-            )
-
-# %% ../nbs/api/13_penalty.ipynb #fc0f6905
-def _passes(path, rows, alphas, ends=None, tilt=None):
-    "f at nodes `alphas` [N] of examples `rows` [N], with `tilt` [B,T] at both neighbours: (which of the N, points, f) of each pass."
-    copies = 1 if tilt is None else 2
-    (start, step) = ends or path.ends
-    order = torch.argsort(path.lengths[rows], stable=True)
-    lengths = path.lengths[rows][order]
-    while len(order):
-        fits = copies * torch.arange(1, len(order) + 1) * lengths <= path.budget
-        count = max(1, path.limit // copies if path.limit else int(fits.sum()))
-        at = order[:count]
-        width = int(lengths[:count][-1])
-        order = order[count:]
-        lengths = lengths[count:]
-        here = rows[at].to(path.device)
-        share = alphas[at].to(path.device, step.dtype)[:, None]
-        if tilt is not None:
-            share = torch.cat([share + tilt[here, :width], share - tilt[here, :width]])
-        here = here.repeat(copies)
-        points = select_tokens(start, here, width) + share[:, :, None] * select_tokens(
-            step, here, width
-        )
-        if torch.is_grad_enabled() and not points.requires_grad:
-            points.requires_grad_()
-        yield (
-            at,
-            points,
-            path.target(
-                forward_from_embeddings(
-                    path.model, select_rows(path.inputs, here, width), points
-                ),
-                rows[at].repeat(copies),
-            ),
+def _path(request: _Request) -> EmbeddingPath:
+    "The paths of the regularised examples, without a graph to the parameters."
+    with frozen_parameters(request.model):
+        return EmbeddingPath(
+            request.model,
+            request.batch,
+            request.target,
+            request.baseline,
+            request.internal_batch_size,
+            training=True,
         )
 
 # %% ../nbs/api/13_penalty.ipynb #315ee47a
-def _slopes(path, alphas, rows=None, leaves=None):
-    "What each token contributes at each of the nodes `alphas` [R,K] of examples `rows` [R] (all of them): the gradient times the step, [R,K,T]; with a graph from `leaves`."
-    step = (leaves or path.ends)[1]
-    which = (path.every if rows is None else rows)[:, None].expand_as(alphas).flatten()
-    found = torch.zeros(len(which), path.width, device=path.device, dtype=step.dtype)
-    with (
-        torch.enable_grad(),
-        double_backward(path.model) if leaves else contextlib.nullcontext(),
-    ):
-        for at, points, f in _passes(path, which, alphas.flatten(), leaves):
-            (gradient,) = torch.autograd.grad(f.sum(), points, create_graph=bool(leaves))
-            width = points.shape[1]
-            slopes = (gradient * select_tokens(step, which[at], width)).sum(-1)
-            found = found.index_add(
-                0, at.to(path.device), nn.functional.pad(slopes, (0, path.width - width))
-            )
-    return found.view(*alphas.shape, path.width)
+def _rule_scores(
+    request: _Request,
+    path: EmbeddingPath,
+    rows: torch.Tensor,  # [S], some of the R examples
+) -> torch.Tensor:  # [S,T]
+    "Attributions by all nodes of the rule."
+    shape = (len(rows), len(request.alphas))
+    return path_scores(
+        path, rows, request.alphas.expand(shape), request.weights.expand(shape)
+    )
 
 
-def _attributions(path, alphas, weights, rows=None, leaves=None):
-    "Scores [R,T] by nodes `alphas` [R,K] with `weights` [R,K], otherwise as `_slopes`."
-    slopes = _slopes(path, alphas, rows, leaves)
-    return (slopes * weights.to(slopes)[:, :, None]).sum(1)
-
-
-@torch.no_grad()
-def _gap(path, scores):
-    "Completeness gap [B]."
-    ends = torch.empty(2 * path.size, dtype=scores.dtype, device=path.device)
-    for at, _, f in _passes(
-        path,
-        path.every.repeat(2),
-        torch.cat([torch.ones(path.size), torch.zeros(path.size)]),
-    ):
-        ends[at.to(path.device)] = f.to(ends)
-    return ends[: path.size] - ends[path.size :] - scores.detach().sum(-1)
+def _completeness_gap(path: EmbeddingPath, scores: torch.Tensor) -> torch.Tensor:
+    "f(x) - f(x') - sum of `scores` [R,T], for each example [R]."
+    input_and_baseline = torch.tensor([1.0, 0.0]).expand(path.size, 2)
+    values = path_values(path, path.every, input_and_baseline).to(scores)
+    return values[:, 0] - values[:, 1] - scores.detach().sum(-1)
 
 # %% ../nbs/api/13_penalty.ipynb #4a334d45
 @contextlib.contextmanager
-def _full_precision(device):
-    "Float32 arithmetic: no autocast, no reduced-precision products."
-    before = torch.get_float32_matmul_precision()
+def float32_arithmetic(
+    model: nn.Module,  # the bare model, also after Accelerate prepared it
+) -> Iterator[None]:
+    "Float32 inside the context: no autocast, and no matrix products of reduced precision."
+    backends = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)
+    backend_precisions = [backend.fp32_precision for backend in backends]
+    for backend in backends:
+        backend.fp32_precision = "ieee"
+    precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
+
+    bare = unwrap_compiled(model)
+    original_forward = bare.__dict__.get("_original_forward")
+    prepared_forward = bare.__dict__.get("forward")
+    if original_forward is not None:
+        bare.forward = original_forward
     try:
-        with torch.autocast(device.type, enabled=False):
+        with torch.autocast(next(model.parameters()).device.type, enabled=False):
             yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        if original_forward is not None:
+            bare.forward = prepared_forward
+        torch.set_float32_matmul_precision(precision)
+        for backend, backend_precision in zip(backends, backend_precisions):
+            backend.fp32_precision = backend_precision
 
 
 @contextlib.contextmanager
-def _checkpointing(model):
+def _checkpointing(model: nn.Module) -> Iterator[None]:
     "Inside `deterministic`: gradient checkpointing stays active in the layers that have it."
-    layers = [
-        m
-        for m in model.modules()
-        if getattr(m, "gradient_checkpointing", False) and not m.training
-    ]
+    layers = []
+    for module in model.modules():
+        if getattr(module, "gradient_checkpointing", False) and not module.training:
+            layers.append(module)
     for layer in layers:
         layer.training = True
     try:
@@ -256,148 +202,244 @@ def _checkpointing(model):
             layer.training = False
 
 # %% ../nbs/api/13_penalty.ipynb #1dda970d
-def _tangent(penalty, statistic):
+def _regularizer_values(
+    request: _Request,
+    scores: torch.Tensor,  # [S,T], attributions of the examples `rows`
+    rows: torch.Tensor | None = None,  # [S]; None: all R
+) -> torch.Tensor:  # [S]
+    "The regularizer's value for each example."
+    batch = request.batch
+    mask = request.mask
+    if rows is not None:
+        batch = select_rows(batch, rows)
+        mask = mask[rows.to(mask.device)]
+    context = penalty_context(request.penalty, batch)
+    return request.penalty.per_example(scores, mask, **context)
+
+
+def _tanh_slope(penalty: Penalty, statistic: torch.Tensor) -> torch.Tensor:
     "The slope of the penalty in its statistic."
     with torch.enable_grad():
-        at = statistic.detach().clone().requires_grad_()
-        return torch.autograd.grad(penalty.value(at), at)[0]
+        point = statistic.detach().clone().requires_grad_()
+        (slope,) = torch.autograd.grad(penalty.value(point), point)
+    return slope
 
 
-def _demand(penalty, batch, scores, mask, reduce_mean, halves=None):
-    "Per-example values [R], the statistic, the penalty, and u = dP/dA [R,T]; extrapolated from `halves` [2,R,T] of the nodes."
+def _extrapolated(
+    request: _Request, values: torch.Tensor, half_scores: torch.Tensor
+) -> torch.Tensor:
+    "The regularizer's `values` [R], without what few nodes add to them, by `half_scores` [2,R,T]."
+    of_halves = [_regularizer_values(request, scores) for scores in half_scores]
+    return (4 * values - sum(of_halves) / 2) / 3
+
+# %% ../nbs/api/13_penalty.ipynb #3487209a
+def _evaluate(
+    request: _Request,
+    path: EmbeddingPath,
+    scores: torch.Tensor,  # [R,T], attributions
+    derivative: str,  # how the gradient is taken
+    # [2,R,T], attributions by every other node alone, to extrapolate from
+    half_scores: torch.Tensor | None = None,
+) -> tuple[PenaltyResult, torch.Tensor]:  # and u = dP/dA [R,T]
+    "The penalty of the attributions and its slope in them; PenaltyError where they are not finite."
     leaf = scores.detach().requires_grad_()
     with torch.enable_grad():
-        values = penalty.per_example(leaf, mask, **penalty_context(penalty, batch))
-        mean = values.sum() / max(1, len(values))
-        if halves is not None:
-            values = (
-                4 * values
-                - sum(
-                    penalty.per_example(h, mask, **penalty_context(penalty, batch))
-                    for h in halves
-                )
-                / 2
-            ) / 3
-        statistic = (values.sum() / max(1, len(values))).detach()
-        if reduce_mean is not None:
-            statistic = reduce_mean(statistic)
-        u = (
-            torch.autograd.grad(mean, leaf, _tangent(penalty, statistic))[0]
-            if len(values)
-            else torch.zeros_like(leaf)
+        values = _regularizer_values(request, leaf)
+        mean = values.sum() / len(values)
+    values = values.detach()
+    if half_scores is not None:
+        values = _extrapolated(request, values, half_scores)
+    statistic = values.sum() / len(values)
+    if request.reduce_mean is not None:
+        statistic = request.reduce_mean(statistic).detach()
+    tanh_slope = _tanh_slope(request.penalty, statistic)
+    (u,) = torch.autograd.grad(mean, leaf, tanh_slope)
+
+    delta = torch.full_like(values, float("nan"))
+    if request.completeness:
+        delta = _completeness_gap(path, scores)
+    result = PenaltyResult(
+        value=request.penalty.value(statistic).detach(),
+        statistic=statistic,
+        per_example=values,
+        scores=scores.detach(),
+        mask=request.mask,
+        delta=delta,
+        rows=request.rows,
+        derivative=derivative,
+    )
+    _check_penalty(result, u)
+    return result, u
+
+
+def _check_penalty(result: PenaltyResult, u: torch.Tensor) -> None:
+    "PenaltyError for the examples whose attributions, penalty or slope are not finite."
+    finite_scores = result.scores.isfinite().all(-1)
+    bad = ~(result.per_example.isfinite() & finite_scores)
+    if result.value.isfinite():
+        bad |= ~u.isfinite().all(-1)
+        if not bad.any():
+            return
+    hint = "The attributions themselves are not finite: the model overflows there"
+    if finite_scores.all():
+        hint = (
+            "The attributions are finite, so look for a division by zero or a logarithm "
+            "in the regularizer"
         )
-    return values.detach(), statistic.detach(), penalty.value(statistic).detach(), u
+    _raise_not_finite("the penalty", bad, result, hint)
 
 # %% ../nbs/api/13_penalty.ipynb #7309516f
-def _central(path, rows, alphas, weights, u, scale, result, h=None):
-    "Add the gradient of sum_t u_t A_t by central differences, at nodes `alphas` with `weights` [N] of examples `rows` [N]."
-    size = u.abs().amax(-1)
-    tilt = u / size.clamp(min=torch.finfo(u.dtype).tiny)[:, None]
-    share = scale * weights.to(torch.float64) * size.cpu().double()[rows]
-    use = share.nonzero().flatten()
-    h = h or 0.2 * torch.finfo(u.dtype).eps ** (1 / 3)
-    with torch.enable_grad(), _checkpointing(path.model):
-        ends, leaves = path.leaves()
-        for at, _, f in _passes(path, rows[use], alphas[use], leaves, h * tilt):
-            slopes = (f[: len(at)] - f[len(at) :]) / (2 * h)
-            if not slopes.isfinite().all():
-                _raise_gradient(rows[use][at], slopes, result)
-            (slopes * share[use][at].to(slopes)).sum().backward()
-    _to_embeddings(path, ends, leaves, 1.0, result)
+class _Nodes(NamedTuple):
+    "N nodes of paths."
+
+    rows: torch.Tensor  # [N], which of the R examples each belongs to
+    alphas: torch.Tensor  # [N], where on its path it lies
+    weights: torch.Tensor  # [N]
 
 
-def _to_embeddings(path, ends, leaves, factor, result):
-    "Add `factor` times what the leaves have gathered to the gradient of the embeddings."
-    known = [
-        (e, leaf.grad * factor) for e, leaf in zip(ends, leaves) if leaf.grad is not None
-    ]
-    if not known:
-        return
-    total = sum(g.abs().sum((1, 2)) for _, g in known)
-    if not total.isfinite().all():
-        _raise_gradient(path.every, total, result)
-    torch.autograd.backward([e for e, _ in known], [g for _, g in known])
-
-
-def _raise_gradient(rows, values, result):
-    "Raise PenaltyError for the examples `rows` whose entry of `values` is not finite."
-    bad = torch.zeros(len(result.rows), dtype=torch.bool)
-    bad[rows[~values.isfinite().cpu()]] = True
-    _raise(
-        "the penalty's gradient",
-        bad,
-        result.rows,
-        result,
-        "Lower the learning rate or the loss scale",
+def _rule_nodes(request: _Request, rows: torch.Tensor) -> _Nodes:
+    "All nodes of the rule for the examples `rows` [S]: N = S K."
+    return _Nodes(
+        rows.repeat_interleave(len(request.alphas)),
+        request.alphas.repeat(len(rows)),
+        request.weights.repeat(len(rows)),
     )
 
+
+def _step_size(dtype: torch.dtype) -> float:
+    "The step h of the central difference."
+    return 0.2 * torch.finfo(dtype).eps ** (1 / 3)
+
+
+def _add_central_differences(
+    request: _Request,
+    path: EmbeddingPath,
+    nodes: _Nodes,
+    u: torch.Tensor,  # [R,T], slope of the penalty in the attributions
+    result: PenaltyResult,  # for errors
+    h: float | None = None,  # None: `_step_size`
+) -> None:
+    "Add the gradient of scale * sum_t u_t A_t, by central differences at `nodes`."
+    h = h or _step_size(u.dtype)
+    largest = u.abs().amax(-1)  # [R]
+    direction = u / largest.clamp(min=torch.finfo(u.dtype).tiny)[:, None]
+    factors = request.scale * nodes.weights.double() * largest.cpu().double()[nodes.rows]
+    used = factors.nonzero().flatten()
+    rows = nodes.rows[used]
+    factors = factors[used]
+    with torch.enable_grad(), _checkpointing(path.model):
+        graph = path.with_leaves()
+        for one in graph.passes(rows, nodes.alphas[used], displacement=h * direction):
+            above, below = graph.target(one.outputs, one.rows).chunk(2)
+            derivatives = (above - below) / (2 * h)
+            _check_gradient(derivatives, rows[one.which], result)
+            (derivatives * factors[one.which].to(derivatives)).sum().backward()
+    _add_to_embeddings(graph, 1.0, result)
+
+
+def _add_to_embeddings(
+    graph: EmbeddingPath, factor: float, result: PenaltyResult
+) -> None:
+    "Add `factor` times what the leaves of `graph` have gathered to the gradient of the embeddings."
+    pairs = graph.leaf_gradients()
+    if not pairs:
+        return
+    ends = [end for end, _ in pairs]
+    gradients = [gradient * factor for _, gradient in pairs]
+    sizes = sum(gradient.abs().sum((1, 2)) for gradient in gradients)
+    _check_gradient(sizes, graph.every, result)
+    torch.autograd.backward(ends, gradients)
+
 # %% ../nbs/api/13_penalty.ipynb #c6dfd5a4
-@contextlib.contextmanager
-def _diverted(parameters, grads):
-    "Inside the context the `.grad` of `parameters` are `grads`, which keeps what becomes of them."
-    kept = [p.grad for p in parameters]
-    for p, g in zip(parameters, grads):
-        p.grad = g
-    try:
-        yield
-    finally:
-        for i, (p, g) in enumerate(zip(parameters, kept)):
-            grads[i] = p.grad
-            p.grad = g
+def _graph_budget(path: EmbeddingPath) -> int:
+    "Tokens in a graph that is differentiated twice: on an accelerator half a pass, because such a graph holds more."
+    return path.budget if path.device.type == "cpu" else path.budget // 2
 
 
-def _groups(path, nodes):
-    "Rows in groups whose graphs over `nodes` nodes fit into a pass, and the rows that do not fit."
-    groups = []
+def _groups(path: EmbeddingPath, n_nodes: int) -> tuple[list[torch.Tensor], torch.Tensor]:
+    "Groups of examples whose graphs over `n_nodes` nodes fit into a pass, and the examples that do not fit alone."
     order = torch.argsort(path.lengths, stable=True)
-
-    def fits(count, row):
-        return (
-            count * nodes <= path.limit
-            if path.limit
-            else count * nodes * int(path.lengths[row]) <= path.room
-        )
-
-    alone = sum(fits(1, row) for row in order)  # the shortest come first
-    for row in order[:alone]:
-        if groups and fits(len(groups[-1]) + 1, row):
+    if path.limit is None:
+        costs = n_nodes * path.lengths[order]  # tokens, the shortest examples first
+        budget = _graph_budget(path)
+    else:
+        costs = torch.full_like(order, n_nodes)  # points
+        budget = path.limit
+    fit_alone = costs <= budget
+    groups: list[list[torch.Tensor]] = []
+    for row, cost in zip(order[fit_alone], costs[fit_alone]):
+        if groups and (len(groups[-1]) + 1) * cost <= budget:
             groups[-1].append(row)
         else:
             groups.append([row])
-    return [torch.stack(g) for g in groups], order[alone:]
+    return [torch.stack(group) for group in groups], order[~fit_alone]
 
 
-def _by_graphs(path, groups, rule, values, scores):
-    "Double backward, one group of rows after another: fills their `scores`; returns what adds (factor, result) times the gradient of the sum of their `values`."
-    parameters = [p for p in path.model.parameters() if p.requires_grad]
-    (ends, leaves) = path.leaves()
-    grads = [None] * len(parameters)
-    with torch.enable_grad(), _diverted(parameters, grads):
+def _prefers_graphs(model: nn.Module) -> bool:
+    "Whether a model can be differentiated twice (no fused attention, not compiled) and has memory (no checkpointing)."
+    config = getattr(unwrap_compiled(model), "config", None)
+    attention = getattr(config, "_attn_implementation", None)
+    if attention not in (None, "eager", "sdpa"):
+        return False
+    for module in model.modules():
+        compiled = hasattr(module, "_orig_mod")
+        if compiled or getattr(module, "gradient_checkpointing", False):
+            return False
+    return True
+
+# %% ../nbs/api/13_penalty.ipynb #8215d0dc
+@contextlib.contextmanager
+def _grad_in(
+    parameters: Sequence[nn.Parameter], gradients: list[torch.Tensor | None]
+) -> Iterator[None]:
+    "Inside the context the `.grad` of `parameters` are `gradients`, which hold what becomes of them afterwards."
+    own = [parameter.grad for parameter in parameters]
+    for parameter, gradient in zip(parameters, gradients):
+        parameter.grad = gradient
+    try:
+        yield
+    finally:
+        for i, parameter in enumerate(parameters):
+            gradients[i] = parameter.grad
+            parameter.grad = own[i]
+
+
+@dataclass
+class _GraphGradients:
+    "The gradient of the sum of the regularizer's values, gathered graph by graph beside `.grad`."
+
+    graph: EmbeddingPath  # with the leaves that gathered the embeddings' part
+    parameters: list[nn.Parameter]
+    gradients: list[torch.Tensor | None]  # of each parameter
+
+    def add_to_grad(self, factor: float, result: PenaltyResult) -> None:
+        "Add `factor` times the gradient to the `.grad` of the parameters."
+        _add_to_embeddings(self.graph, factor, result)
+        for parameter, gradient in zip(self.parameters, self.gradients):
+            if gradient is None:
+                continue
+            if parameter.grad is None:
+                parameter.grad = gradient.mul_(factor)
+            else:
+                parameter.grad.add_(gradient, alpha=factor)
+
+
+def _differentiate_groups(
+    request: _Request,
+    path: EmbeddingPath,
+    groups: list[torch.Tensor],
+    scores: torch.Tensor,  # [R,T], filled in for the examples of the groups
+) -> _GraphGradients:
+    "Double backward, one group of examples after another."
+    parameters = [p for p in request.model.parameters() if p.requires_grad]
+    gradients: list[torch.Tensor | None] = [None] * len(parameters)
+    graph = path.with_leaves()
+    with torch.enable_grad(), _grad_in(parameters, gradients):
         for rows in groups:
-            found = _attributions(path, *(r[rows] for r in rule), rows, leaves)
-            values(found, rows).sum().backward()
-            scores[rows.to(scores.device)] = found.detach()
-
-    def add(factor, result):
-        _to_embeddings(path, ends, leaves, factor, result)
-        for p, g in zip(parameters, grads):
-            if g is not None:
-                p.grad = (
-                    g.mul_(factor) if p.grad is None else p.grad.add_(g, alpha=factor)
-                )
-
-    return add
-
-
-def _twice(model):
-    "Whether a model can be differentiated twice, and memory is no worry: not compiled, no fused attention, no checkpointing."
-    attention = getattr(
-        getattr(unwrap_compiled(model), "config", None), "_attn_implementation", None
-    )
-    return attention in (None, "eager", "sdpa") and not any(
-        hasattr(m, "_orig_mod") or getattr(m, "gradient_checkpointing", False)
-        for m in model.modules()
-    )
+            group_scores = _rule_scores(request, graph, rows)
+            _regularizer_values(request, group_scores, rows).sum().backward()
+            scores[rows.to(scores.device)] = group_scores.detach()
+    return _GraphGradients(graph, parameters, gradients)
 
 # %% ../nbs/api/13_penalty.ipynb #a9f8af10
 @dataclass
@@ -414,7 +456,11 @@ class Draws:
     # [G], in [0,1): positions in those strata of the nodes whose gradient is taken
     gradient: torch.Tensor
 
-    def local(self, start: int, stop: int) -> Draws:
+    def local(
+        self,
+        start: int,  # first row of this process
+        stop: int,  # the row after its last
+    ) -> Draws:
         "The draws for rows start <= row < stop, renumbered from zero: one process's slice."
         mine = (self.rows >= start) & (self.rows < stop)
         return Draws(
@@ -422,6 +468,14 @@ class Draws:
         )
 
 # %% ../nbs/api/13_penalty.ipynb #fc719b2a
+def _stratified(
+    *size: int, generator: torch.Generator | None = None
+) -> torch.Tensor:  # float64, rising along the last dimension
+    "Random numbers in [0,1), one in each of as many equal parts as the last dimension is long."
+    uniform = torch.rand(*size, generator=generator, dtype=torch.float64)
+    return (torch.arange(size[-1]) + uniform) / size[-1]
+
+
 def draw(
     batch_size: int,  # examples in the batch, over all processes
     *,
@@ -437,135 +491,237 @@ def draw(
         raise ValueError(f"fraction must be above 0 and at most 1, not {fraction}")
     if min(batch_size, n_steps, attribution_nodes, gradient_nodes) < 1:
         raise ValueError(
-            f"need at least one example, step and node: batch_size={batch_size}, n_steps={n_steps}, attribution_nodes={attribution_nodes}, gradient_nodes={gradient_nodes}"
+            f"need at least one example, step and node: batch_size={batch_size}, "
+            f"n_steps={n_steps}, attribution_nodes={attribution_nodes}, "
+            f"gradient_nodes={gradient_nodes}"
         )
-
-    def uniform(*size):
-        return torch.rand(*size, generator=generator, dtype=torch.float64)
-
     count = max(1, round(fraction * batch_size))
-    rows = (
-        ((torch.arange(count) + uniform(count)) * batch_size / count)
-        .long()
-        .clamp(max=batch_size - 1)
-    )
-    attribution = min(attribution_nodes, n_steps)
-    strata = (torch.arange(attribution) + uniform(count, attribution)) / attribution
-    picks = count * gradient_nodes
+    uniform = torch.rand(count, generator=generator, dtype=torch.float64)
+    rows = ((torch.arange(count) + uniform) * batch_size / count).long()
+    n_picks = count * gradient_nodes
     return Draws(
-        rows, strata, (torch.arange(picks) + uniform(picks)) / picks, uniform(picks)
+        rows=rows.clamp(max=batch_size - 1),
+        attribution=_stratified(
+            count, min(attribution_nodes, n_steps), generator=generator
+        ),
+        picks=_stratified(n_picks, generator=generator),
+        gradient=torch.rand(n_picks, generator=generator, dtype=torch.float64),
     )
 
 # %% ../nbs/api/13_penalty.ipynb #826d00de
-def _at(quantiles, alphas, weights):
-    "Nodes and weights [R,m] of the rule at `quantiles` [R,m] of its weights."
-    edges = weights.cumsum(0) / weights.sum()
-    at = torch.searchsorted(edges, quantiles.contiguous(), right=True).clamp(
-        max=len(alphas) - 1
-    )
-    return alphas[at], torch.full(
-        at.shape, float(weights.sum()) / max(1, at.shape[1]), dtype=torch.float64
-    )
+def _nodes_at(
+    request: _Request, quantiles: torch.Tensor
+) -> torch.Tensor:  # alphas, of the shape of `quantiles`
+    "Nodes of the rule at quantiles of its weights."
+    edges = request.weights.cumsum(0) / request.weights.sum()
+    places = torch.searchsorted(edges, quantiles.contiguous(), right=True)
+    return request.alphas[places.clamp(max=len(request.alphas) - 1)]
+
+# %% ../nbs/api/13_penalty.ipynb #4b3cda35
+_EVEN_PART = 0.3  # part of the picks that is shared evenly
 
 
-_EVEN = 0.3  # part of the picks that is shared evenly
+def _picked_nodes(
+    request: _Request,
+    sizes: torch.Tensor,  # [R,m], about what each stratum of each example contributes
+) -> _Nodes:
+    "The nodes whose gradient is taken by this process."
+    draws = request.draws
+    n_rows, n_strata = sizes.shape
+    # u is a gradient of the mean over these rows: without that factor, to compare with
+    # the sizes of other processes
+    sizes = sizes.double().cpu() * n_rows
+    before, everywhere = request.spread(sizes.sum(), n_rows)
+    total_size = float(everywhere[0])
+    even_part = _EVEN_PART if total_size > 0 else 1.0
+    total_size = max(total_size, torch.finfo(torch.float64).tiny)
 
+    def probability(size, rows):
+        by_size = (1 - even_part) * size / total_size
+        return by_size + even_part * rows / everywhere[1]
 
-def _pick(draws, sizes, rule, spread):
-    "Rows [g], nodes and weights [g,1] whose gradient is taken here, by `sizes` [R,m] of the strata here."
-    count, strata = sizes.shape
-    sizes = (
-        sizes.double().cpu() * count
-    )  # u is a gradient of the mean over `count` rows: without it, to compare with other processes'
-    before, whole = spread(
-        sizes.sum(), count
-    )  # sizes and rows of the processes before this one, and of all
-    even = _EVEN if float(whole[0]) > 0 else 1.0
-    size = max(float(whole[0]), torch.finfo(torch.float64).tiny)
-
-    def chance(sizes, rows):
-        return (1 - even) * sizes / size + even * rows / whole[1]
-
-    probability = chance(sizes, 1 / strata).flatten()
-    start = float(chance(*before))
-    place = torch.searchsorted(start + probability.cumsum(0), draws.picks, right=True)
-    mine = (draws.picks >= start) & (place < len(probability))
-    place = place[mine]
-    alphas, weight = _at(
-        ((place % strata + draws.gradient[mine]) / strata)[:, None], *rule
-    )
-    return (
-        place // strata,
-        alphas,
-        weight / (len(draws.picks) * strata * probability[place])[:, None],
+    of_pairs = probability(sizes, 1 / n_strata).flatten()
+    start = float(probability(*before))
+    pairs = torch.searchsorted(start + of_pairs.cumsum(0), draws.picks, right=True)
+    mine = (draws.picks >= start) & (pairs < len(of_pairs))
+    pairs = pairs[mine]
+    quantiles = (pairs % n_strata + draws.gradient[mine]) / n_strata
+    n_picks = len(draws.picks)
+    return _Nodes(
+        rows=pairs // n_strata,
+        alphas=_nodes_at(request, quantiles),
+        weights=request.weights.sum() / (n_picks * n_strata * of_pairs[pairs]),
     )
 
 # %% ../nbs/api/13_penalty.ipynb #a17d1fc8
-def _average_gradient(path, alphas, weights):
-    "The weighted mean over nodes [B,K] of df/dx [B,T,D], without a graph."
-    mean = torch.zeros_like(path.ends[1])
-    rows = path.every[:, None].expand_as(alphas).flatten()
-    alphas = alphas.flatten()
-    weights = weights.flatten()
-    with torch.enable_grad():
-        for at, points, f in _passes(path, rows, alphas):
-            (gradient,) = torch.autograd.grad(f.sum(), points)
-            mean[:, : points.shape[1]].index_add_(
-                0,
-                rows[at].to(path.device),
-                gradient * weights[at].to(gradient)[:, None, None],
-            )
-    return mean
+def _average_gradient(request: _Request, path: EmbeddingPath) -> torch.Tensor:
+    "The weighted mean over all nodes of df/dx [R,T,D], without a graph."
+    nodes = _rule_nodes(request, path.every)
+    average = torch.zeros_like(path.step)
+    with frozen_parameters(request.model), torch.enable_grad():
+        for one in path.passes(nodes.rows, nodes.alphas):
+            total = path.target(one.outputs, one.rows).sum()
+            (gradient,) = torch.autograd.grad(total, one.points)
+            weights = nodes.weights[one.which].to(gradient)[:, None, None]
+            width = one.points.shape[1]
+            average[:, :width].index_add_(0, one.rows.to(path.device), gradient * weights)
+    return average
 
 
-def _embedding(path, average, u, scale):
-    "Add the gradient that reaches the word embeddings through (x - x') alone."
-    with torch.enable_grad():
-        step = path.embedded()[1]
+def _embedding(request: _Request) -> PenaltyResult:
+    "The gradient that reaches the word embeddings through (x - x') alone."
+    warnings.warn(
+        'estimator="embedding" trains the word embeddings alone, as the published code '
+        "did: use it to reproduce, not to regularise",
+        stacklevel=3,
+    )
+    path = _path(request)
+    average = _average_gradient(request, path)
+    scores = (average * path.step).sum(-1)
+    result, u = _evaluate(request, path, scores, "embedding")
+    _, step = path.ends()
     if step.requires_grad:
-        step.backward(scale * u[:, :, None] * average)
+        step.backward(request.scale * u[:, :, None] * average)
+    return result
+
+# %% ../nbs/api/13_penalty.ipynb #e43f0b77
+def _divide(
+    request: _Request, path: EmbeddingPath
+) -> tuple[list[torch.Tensor], torch.Tensor]:
+    "Groups of examples that are differentiated twice, and the examples that are streamed."
+    if request.derivative == "double":
+        return [path.every], path.every[:0]
+    if request.derivative == "auto" and _prefers_graphs(request.model):
+        return _groups(path, len(request.alphas))
+    return [], path.every
+
+
+def _full(request: _Request) -> PenaltyResult:
+    "Every node of every example."
+    path = _path(request)
+    groups, streamed = _divide(request, path)
+    scores = torch.zeros(path.size, path.width, device=path.device, dtype=path.dtype)
+    derivative = "central"
+    if groups:
+        gathered = _differentiate_groups(request, path, groups, scores)
+        derivative = "mixed" if len(streamed) else "double"
+    if len(streamed):
+        with frozen_parameters(request.model):
+            streamed_scores = _rule_scores(request, path, streamed)
+        scores[streamed.to(scores.device)] = streamed_scores
+
+    result, u = _evaluate(request, path, scores, derivative)
+    if groups:
+        tanh_slope = float(_tanh_slope(request.penalty, result.statistic))
+        gathered.add_to_grad(request.scale * tanh_slope / path.size, result)
+    if len(streamed):
+        nodes = _rule_nodes(request, streamed)
+        _add_central_differences(request, path, nodes, u, result)
+    return result
+
+# %% ../nbs/api/13_penalty.ipynb #68dc060a
+def _half_scores(parts: torch.Tensor, n_steps: int) -> torch.Tensor | None:
+    "Attributions [2,R,T] by the even and by the odd strata of `parts` [R,m,T]; None where they would tell nothing."
+    n_strata = parts.shape[1]
+    if n_strata % 2 or n_strata >= n_steps:
+        return None
+    return 2 * torch.stack([parts[:, ::2].sum(1), parts[:, 1::2].sum(1)])
+
+
+def _sampled(request: _Request) -> PenaltyResult:
+    "Attributions from a few nodes, the gradient where they say that much happens."
+    path = _path(request)
+    alphas = _nodes_at(request, request.draws.attribution)
+    with frozen_parameters(request.model):
+        slopes = path_slopes(path, path.every, alphas)  # [R,m,T]
+    parts = slopes * float(request.weights.sum() / alphas.shape[1])
+    half_scores = _half_scores(parts, len(request.alphas))
+    result, u = _evaluate(request, path, parts.sum(1), "central", half_scores)
+    sizes = (slopes * u[:, None]).sum(-1).abs()
+    nodes = _picked_nodes(request, sizes)
+    _add_central_differences(request, path, nodes, u, result)
+    return result
 
 # %% ../nbs/api/13_penalty.ipynb #4901acd1
-def _check(model, batch, penalty, estimator, derivative):
-    "Refuse what cannot work, before any work."
+def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    "Refuse what is not among the choices."
+    if value not in choices:
+        raise ValueError(f"unknown {name} {value!r}: choose from {', '.join(choices)}")
+
+
+def _check_trainable(model: nn.Module) -> None:
+    "Refuse a model that the penalty cannot train."
     if not isinstance(model, nn.Module):
         raise TypeError(
-            f"model is a torch module with parameters to train, not {type(model).__name__}"
+            "model is a torch module with parameters to train, "
+            f"not {type(model).__name__}"
         )
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(
+            "every parameter of the model is frozen (requires_grad=False): "
+            "there is nothing to regularise"
+        )
+    for parameter in model.parameters():
+        if parameter.dtype in (torch.float16, torch.bfloat16):
+            raise ValueError(
+                f"the model's parameters are {parameter.dtype}: the penalty needs float32. "
+                "Load the model in float32 and train with bf16=True or fp16=True"
+            )
+
+
+def _check_call(
+    model: nn.Module, batch: Mapping, penalty: Penalty, estimator: str, derivative: str
+) -> None:
+    "Refuse what `penalty_gradient` cannot do."
+    _check_trainable(model)
     if not isinstance(penalty, Penalty):
         raise TypeError(
             f"penalty is a vbig.regularizers.Penalty, not {type(penalty).__name__}"
         )
-    for name, value, choices in (
-        ("estimator", estimator, ("full", "sampled", "embedding")),
-        ("derivative", derivative, ("auto", "central", "double")),
-    ):
-        if value not in choices:
-            raise ValueError(
-                f"unknown {name} {value!r}: choose from {', '.join(choices)}"
-            )
-    trained = [p for p in model.parameters() if p.requires_grad]
-    if not trained:
+    _check_choice("estimator", estimator, ("full", "sampled", "embedding"))
+    _check_choice("derivative", derivative, ("auto", "central", "double"))
+    if estimator == "sampled" and derivative == "double":
         raise ValueError(
-            "every parameter of the model is frozen (requires_grad=False): there is nothing to regularise"
-        )
-    if half := {p.dtype for p in model.parameters() if p.is_floating_point()} & {
-        torch.float16,
-        torch.bfloat16,
-    }:
-        raise ValueError(
-            f"the model's parameters are {half.pop()}: the penalty needs float32. Load the model in float32 and train with bf16=True or fp16=True"
+            'derivative="double" needs estimator="full": one graph gives attributions '
+            "and gradient from the same nodes"
         )
     penalty_context(penalty, batch)
 
-# %% ../nbs/api/13_penalty.ipynb #61296d43
-def _check_draws(draws, size):
-    "Refuse draws that were made for another batch."
-    if len(draws.rows) and not 0 <= int(draws.rows.min()) <= int(draws.rows.max()) < size:
+
+def _check_draws(draws: Draws, size: int) -> None:
+    "Refuse draws that were made for another batch than one of `size` examples."
+    outside = (draws.rows < 0) | (draws.rows >= size)
+    if outside.any():
         raise ValueError(
-            f"draws name rows {draws.rows.tolist()} of a batch of {size}: slice them with draws.local(start, stop)"
+            f"draws name rows {draws.rows.tolist()} of a batch of {size}: "
+            "slice them with draws.local(start, stop)"
         )
-    return draws.rows
+
+# %% ../nbs/api/13_penalty.ipynb #b5630040
+def _empty_result(
+    penalty: Penalty,
+    batch: Mapping,  # no example
+    reduce_mean: Callable | None,
+    spread: Callable | None,
+) -> PenaltyResult:
+    "The result where no row of this process is regularised: it still takes part in the sums over processes."
+    tokens = token_tensor(batch)
+    scores = torch.zeros(tokens.shape[:2], device=tokens.device)
+    statistic = scores.sum()
+    if reduce_mean is not None:
+        statistic = reduce_mean(statistic)
+    if spread is not None:
+        spread(torch.zeros((), dtype=torch.float64), 0)
+    return PenaltyResult(
+        value=penalty.value(statistic),
+        statistic=statistic,
+        per_example=scores.new_zeros(0),
+        scores=scores,
+        mask=scores.bool(),
+        delta=scores.new_zeros(0),
+        rows=torch.arange(0),
+        derivative="central",
+    )
 
 # %% ../nbs/api/13_penalty.ipynb #4d94a57c
 def penalty_gradient(
@@ -605,206 +761,67 @@ def penalty_gradient(
     derivative: str = "auto",
 ) -> PenaltyResult:  # PenaltyError when something is not finite
     "Add scale * dP/dtheta to the `.grad` of every parameter that is trained."
-    _check(model, batch, penalty, estimator, derivative)
+    _check_call(model, batch, penalty, estimator, derivative)
     size = len(token_tensor(batch))
-    if estimator == "sampled" and draws is None:
-        draws = draw(
-            size,
-            fraction=fraction,
-            n_steps=n_steps,
-            attribution_nodes=attribution_nodes,
-            gradient_nodes=gradient_nodes,
-            generator=generator,
-        )
-    rows = _check_draws(draws, size) if estimator == "sampled" else torch.arange(size)
-    batch = select_rows(dict(batch), rows)
-    spread = spread or (lambda *own: ((0, 0), own))
-    with deterministic(model), _full_precision(token_tensor(batch).device):
-        if not len(rows):
-            return _nothing(
-                batch,
-                penalty,
-                rows,
-                reduce_mean,
-                spread if estimator == "sampled" else None,
+    rows = torch.arange(size)
+    if estimator == "sampled":
+        if draws is None:
+            draws = draw(
+                size,
+                fraction=fraction,
+                n_steps=n_steps,
+                attribution_nodes=attribution_nodes,
+                gradient_nodes=gradient_nodes,
+                generator=generator,
             )
-        mask = content_mask(batch, tokens)
-        path = lambda: _TrainingPath(model, batch, target, baseline, internal_batch_size)
-
-        def found(path, scores, how, halves=None):
-            return _result(
-                penalty,
-                batch,
-                path,
-                scores,
-                mask,
-                rows,
-                reduce_mean,
-                how,
-                completeness,
-                halves,
-            )
-
-        if estimator == "sampled":
-            return _sampled_run(
-                model,
-                path,
-                found,
-                path_nodes(rule, n_steps),
-                draws,
-                spread,
-                scale,
-                derivative,
-            )
-        rule = [a.expand(size, -1) for a in path_nodes(rule, n_steps)]
-        if estimator == "embedding":
-            return _embedding_run(model, path, found, rule, scale)
-
-        def values(scores, rows):
-            return penalty.per_example(
-                scores,
-                mask[rows.to(mask.device)],
-                **penalty_context(penalty, select_rows(batch, rows)),
-            )
-
-        return _full_run(model, path, found, rule, scale, derivative, penalty, values)
-
-# %% ../nbs/api/13_penalty.ipynb #b5630040
-def _nothing(batch, penalty, rows, reduce_mean, spread):
-    "The result where no row of this process is regularised: it still takes part in the sums over processes."
-    scores = torch.zeros(token_tensor(batch).shape[:2], device=token_tensor(batch).device)
-    statistic = scores.sum() if reduce_mean is None else reduce_mean(scores.sum())
-    empty = scores.new_zeros(0)
-    if spread:
-        spread(torch.zeros((), dtype=torch.float64), 0)
-    return PenaltyResult(
-        penalty.value(statistic),
-        statistic,
-        empty,
-        scores,
-        scores.bool(),
-        empty,
-        rows,
-        "central",
-    )
-
-
-def _result(
-    penalty,
-    batch,
-    path,
-    scores,
-    mask,
-    rows,
-    reduce_mean,
-    derivative,
-    completeness,
-    halves=None,
-):
-    "The result and u, or PenaltyError."
-    values, statistic, value, u = _demand(
-        penalty, batch, scores, mask, reduce_mean, halves
-    )
-    delta = _gap(path, scores) if completeness else torch.full_like(values, float("nan"))
-    result = PenaltyResult(
-        value, statistic, values, scores.detach(), mask, delta, rows, derivative
-    )
-    bad = ~(values.isfinite() & scores.detach().isfinite().all(-1))
-    if value.isfinite():
-        bad |= ~u.isfinite().all(-1)
-    if bad.any() or not value.isfinite():
-        hint = (
-            "The attributions themselves are not finite: the model overflows there"
-            if not scores.isfinite().all()
-            else "The attributions are finite, so look for a division by zero or a logarithm in the regularizer"
-        )
-        _raise("the penalty", bad, rows, result, hint)
-    return result, u
-
-# %% ../nbs/api/13_penalty.ipynb #e43f0b77
-def _full_run(model, path, found, rule, scale, derivative, penalty, values):
-    "`full`: every node."
-    with frozen_parameters(model):
-        free = path()
-    alphas, weights = rule
-    if derivative == "double":
-        groups = [free.every]
-        rest = free.every[:0]
+        _check_draws(draws, size)
+        rows = draws.rows
     else:
-        groups, rest = (
-            _groups(free, alphas.shape[1])
-            if derivative == "auto" and _twice(model)
-            else ([], free.every)
-        )
-    scores = torch.zeros(
-        free.size, free.width, device=free.device, dtype=free.ends[1].dtype
-    )
-    if groups:
-        add = _by_graphs(free, groups, rule, values, scores)
-    if len(rest):
-        with frozen_parameters(model):
-            scores[rest.to(scores.device)] = _attributions(
-                free, alphas[rest], weights[rest], rest
-            )
-    result, u = found(
-        free, scores, "central" if not groups else "mixed" if len(rest) else "double"
-    )
-    if groups:
-        add(scale * float(_tangent(penalty, result.statistic)) / free.size, result)
-    if len(rest):
-        _central(
-            free,
-            rest[:, None].expand(-1, alphas.shape[1]).flatten(),
-            alphas[rest].flatten(),
-            weights[rest].flatten(),
-            u,
-            scale,
-            result,
-        )
-    return result
+        spread = None
+    batch = select_rows(dict(batch), rows)
+    if not len(rows):
+        return _empty_result(penalty, batch, reduce_mean, spread)
 
-
-def _sampled_run(model, path, found, rule, draws, spread, scale, derivative):
-    "`sampled`: attributions from a few nodes, the gradient where they say that much happens."
-    if derivative == "double":
-        raise ValueError(
-            'derivative="double" needs estimator="full": one graph gives attributions and gradient from the same nodes'
-        )
-    with frozen_parameters(model):
-        free = path()
-        (alphas, weights) = _at(draws.attribution, *rule)
-        slopes = _slopes(free, alphas)
-    parts = slopes * weights.to(slopes)[:, :, None]
-    whole = parts.shape[1] % 2 or parts.shape[1] >= len(
-        rule[0]
-    )  # nothing to extrapolate from, or nothing to extrapolate to
-    halves = (
-        None if whole else 2 * torch.stack([parts[:, ::2].sum(1), parts[:, 1::2].sum(1)])
+    alphas, weights = path_nodes(rule, n_steps)
+    request = _Request(
+        model,
+        batch,
+        penalty,
+        rows,
+        content_mask(batch, tokens),
+        alphas,
+        weights,
+        baseline,
+        target,
+        draws,
+        scale,
+        reduce_mean,
+        spread or _one_process,
+        internal_batch_size,
+        completeness,
+        derivative,
     )
-    result, u = found(free, parts.sum(1), "central", halves)
-    rows, alphas, weights = _pick(
-        draws, (slopes * u[:, None]).sum(-1).abs(), rule, spread
-    )
-    _central(free, rows, alphas.flatten(), weights.flatten(), u, scale, result)
-    return result
-
-
-def _embedding_run(model, path, found, rule, scale):
-    "`embedding`."
-    warnings.warn(
-        'estimator="embedding" trains the word embeddings alone, as the published code did: use it to reproduce, not to regularise',
-        stacklevel=3,
-    )
-    with frozen_parameters(model):
-        free = path()
-        average = _average_gradient(free, *rule)
-    result, u = found(free, (average * free.ends[1]).sum(-1), "embedding")
-    _embedding(free, average, u, scale)
-    return result
+    compute = {"full": _full, "sampled": _sampled, "embedding": _embedding}[estimator]
+    with deterministic(model), float32_arithmetic(model):
+        return compute(request)
 
 # %% ../nbs/api/13_penalty.ipynb #5a15787b
-class _Means:
-    "Exponential means over steps, of each trained parameter's penalty gradient and of the statistic."
+def _check_same_model(
+    saved: Mapping[str, torch.Tensor], means: Mapping[str, torch.Tensor]
+) -> None:
+    "Refuse saved means whose names or shapes are not those of the model's."
+    saved_shapes = {(name, mean.shape) for name, mean in saved.items()}
+    shapes = {(name, mean.shape) for name, mean in means.items()}
+    differences = sorted(saved_shapes ^ shapes)
+    if differences:
+        raise ValueError(
+            f"the running means are another model's: {differences[0][0]} differs "
+            f"({len(differences)} differences)"
+        )
+
+# %% ../nbs/api/13_penalty.ipynb #0cf6f55a
+class RunningPenalty:
+    "Exponential means over steps of a penalty's gradient, and of its statistic; to be saved with `state_dict`."
 
     def __init__(
         self,
@@ -816,77 +833,10 @@ class _Means:
             raise ValueError(f"momentum must be at least 0 and below 1, not {momentum}")
         self.model = model
         self.momentum = momentum
-        self.draws = 0
-        self.statistics = 0
-        self.statistic = 0.0
-        self.mean = None
-
-    def _means(self):
-        "The mean of each trained parameter's gradient, by name; zeros at first."
-        if self.mean is None:
-            self.mean = {
-                name: torch.zeros_like(p)
-                for name, p in self.model.named_parameters()
-                if p.requires_grad
-            }
-        return self.mean
-
-    def _smooth(self, statistic):
-        "The running mean of the statistic, with `statistic` in it."
-        self.statistics += 1
-        self.statistic = (
-            self.momentum * self.statistic
-            + (1 - self.momentum) * statistic.cpu().double()
-        )
-        return (self.statistic / (1 - self.momentum**self.statistics)).to(statistic)
-
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        "The means and how many draws are in them, as named tensors."
-        numbers = dict(
-            draws=self.draws, statistics=self.statistics, statistic=float(self.statistic)
-        )
-        return {
-            name: torch.tensor(value, dtype=torch.float64)
-            for name, value in numbers.items()
-        } | {f"mean.{name}": t for name, t in self._means().items()}
-
-    def load_state_dict(
-        self,
-        # from `state_dict` of a penalty of the same model
-        state: Mapping[str, torch.Tensor],
-    ) -> None:  # raises ValueError for another model's
-        "Continue from saved means."
-        found = {
-            name.removeprefix("mean."): t
-            for name, t in state.items()
-            if name.startswith("mean.")
-        }
-        means = self._means()
-        wrong = sorted(
-            {(name, t.shape) for name, t in found.items()}
-            ^ {(name, t.shape) for name, t in means.items()}
-        )
-        if wrong:
-            raise ValueError(
-                f"the running means are another model's: {wrong[0][0]} differs ({len(wrong)} differences)"
-            )
-        self.draws = int(state["draws"])
-        self.statistics = int(state["statistics"])
-        self.statistic = torch.tensor(float(state["statistic"]), dtype=torch.float64)
-        for name, mean in means.items():
-            mean.copy_(found[name])
-
-    def average(
-        self,
-        reduce: Callable,  # tensor -> its mean over processes
-    ) -> None:
-        "Let all processes hold the same means: a mean of means is the mean, so nothing is lost."
-        for mean in self._means().values():
-            mean.copy_(reduce(mean))
-
-# %% ../nbs/api/13_penalty.ipynb #0cf6f55a
-class RunningPenalty(_Means):
-    "Exponential means over steps of a penalty's gradient, and of its statistic; to be saved with `state_dict`."
+        self.draws = 0  # steps that are in the mean of the gradient
+        self.mean: dict[str, torch.Tensor] | None = None  # by parameter; None: zeros
+        self.statistics = 0  # micro-batches that are in the mean of the statistic
+        self.statistic: float | torch.Tensor = 0.0
 
     def update(
         self,
@@ -901,20 +851,24 @@ class RunningPenalty(_Means):
     ) -> PenaltyResult:  # its `value` and `statistic` are those of the running mean
         "Put one `penalty_gradient` into the mean; `.grad` stays as it is."
         means = self._means()
-        trained = dict(self.model.named_parameters())
         if advance:
             self.draws += 1
             torch._foreach_mul_(list(means.values()), self.momentum)
-        with _diverted([trained[name] for name in means], list(means.values())):
+
+        def running_mean(statistic):
+            if reduce_mean is not None:
+                statistic = reduce_mean(statistic)
+            return self._running_statistic(statistic)
+
+        trained = dict(self.model.named_parameters())
+        with _grad_in([trained[name] for name in means], list(means.values())):
             return penalty_gradient(
                 self.model,
                 batch,
                 penalty,
                 scale=scale * (1 - self.momentum),
+                reduce_mean=running_mean,
                 **options,
-                reduce_mean=lambda s: self._smooth(
-                    s if reduce_mean is None else reduce_mean(s)
-                ),
             )
 
     def add_to_grad(
@@ -926,17 +880,74 @@ class RunningPenalty(_Means):
             return
         factor = scale / (1 - self.momentum**self.draws)
         trained = dict(self.model.named_parameters())
-        means = self._means()
-        there = [name for name in means if trained[name].grad is not None]
-        if there:
-            torch._foreach_add_(
-                [trained[name].grad for name in there],
-                [means[name] for name in there],
-                alpha=factor,
-            )
-        for name in means.keys() - set(there):
-            trained[name].grad = (
-                means[name] * factor if self.momentum else means[name].mul_(factor)
-            )
+        gradients = []
+        added = []
+        for name, mean in self._means().items():
+            parameter = trained[name]
+            if parameter.grad is not None:
+                gradients.append(parameter.grad)
+                added.append(mean)
+            elif self.momentum:
+                parameter.grad = mean * factor
+            else:
+                parameter.grad = mean.mul_(factor)
+        if gradients:
+            torch._foreach_add_(gradients, added, alpha=factor)
         if not self.momentum:
             self.mean = None  # nothing to remember, and no memory to hold
+
+    def average(
+        self,
+        reduce: Callable,  # tensor -> its mean over processes
+    ) -> None:
+        "Let all processes hold the same means: a mean of means is the mean, so nothing is lost."
+        for mean in self._means().values():
+            mean.copy_(reduce(mean))
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        "The means and how many draws are in them, as named tensors."
+        numbers = {
+            "draws": self.draws,
+            "statistics": self.statistics,
+            "statistic": float(self.statistic),
+        }
+        state = {}
+        for name, number in numbers.items():
+            state[name] = torch.tensor(number, dtype=torch.float64)
+        for name, mean in self._means().items():
+            state[f"mean.{name}"] = mean
+        return state
+
+    def load_state_dict(
+        self,
+        # from `state_dict` of a penalty of the same model
+        state: Mapping[str, torch.Tensor],
+    ) -> None:  # raises ValueError for another model's
+        "Continue from saved means."
+        saved = {}
+        for name, tensor in state.items():
+            if name.startswith("mean."):
+                saved[name.removeprefix("mean.")] = tensor
+        means = self._means()
+        _check_same_model(saved, means)
+        self.draws = int(state["draws"])
+        self.statistics = int(state["statistics"])
+        self.statistic = torch.tensor(float(state["statistic"]), dtype=torch.float64)
+        for name, mean in means.items():
+            mean.copy_(saved[name])
+
+    def _means(self) -> dict[str, torch.Tensor]:
+        "The mean of each trained parameter's gradient, by name; zeros at first."
+        if self.mean is None:
+            self.mean = {}
+            for name, parameter in self.model.named_parameters():
+                if parameter.requires_grad:
+                    self.mean[name] = torch.zeros_like(parameter)
+        return self.mean
+
+    def _running_statistic(self, statistic: torch.Tensor) -> torch.Tensor:
+        "The running mean of the statistic, with `statistic` in it."
+        self.statistics += 1
+        past = self.momentum * self.statistic
+        self.statistic = past + (1 - self.momentum) * statistic.cpu().double()
+        return (self.statistic / (1 - self.momentum**self.statistics)).to(statistic)
