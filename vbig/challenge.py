@@ -8,8 +8,9 @@ __all__ = ['pair_rows', 'pair_consistency', 'ChallengeReport', 'challenge_report
 # %% ../nbs/api/35_challenge.ipynb #76efef3c
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from vbig.predictions import (
     write_predictions,
 )
 from .slices import slice_table
-from .statistics import resamples
+from .statistics import bootstrap_interval
 
 # %% ../nbs/api/35_challenge.ipynb #624e01bd
 def pair_rows(
@@ -34,35 +35,45 @@ def pair_rows(
     revised: Any,  # likewise; each row changes one text of an original
 ) -> np.ndarray:  # for each revised row, the row of its original
     "Match revisions to originals: by position where the files are aligned, by the shared text otherwise."
-    o, r = (
-        pd.DataFrame(x)[["premise", "hypothesis"]].astype(str).reset_index(drop=True)
-        for x in (original, revised)
-    )
-    where = {}
-    for side in ("premise", "hypothesis"):
-        for i, text in enumerate(o[side]):
-            where.setdefault((side, text), []).append(i)
-    found = [
-        sorted(
-            {
-                i
-                for side in ("premise", "hypothesis")
-                for i in where.get((side, t[side]), [])
-            }
-        )
-        for _, t in r.iterrows()
-    ]
-    k, rest = divmod(len(r), len(o))
-    if rest == 0 and np.mean([i // k in f for i, f in enumerate(found)]) > 0.98:
-        return np.arange(len(r)) // k
-    bad = [i for i, f in enumerate(found) if not f]
+    originals = _texts(original)
+    revisions = _texts(revised)
+    candidates = _sharing_a_text(originals, revisions)
+    per_original, rest = divmod(len(revisions), len(originals))
+    if rest == 0:
+        by_position = np.arange(len(revisions)) // per_original
+        fits = [row in found for row, found in zip(by_position, candidates)]
+        if np.mean(fits) > 0.98:
+            return by_position
+    bad = [i for i, found in enumerate(candidates) if not found]
     if bad:
+        where = f"the revised {row_names(bad)}"
         raise DataError(
-            f"no original shares premise or hypothesis with the revised {row_names(bad)}",
-            text=" | ".join(r.iloc[bad[0]]),
+            f"no original shares premise or hypothesis with {where}",
+            text=" | ".join(revisions[bad[0]]),
             right="the revised set of these originals",
         )
-    return np.array([f[0] for f in found], dtype=int)
+    return np.array([min(found) for found in candidates], dtype=int)
+
+
+def _texts(rows: Any) -> list[tuple[str, str]]:
+    "Premise and hypothesis of each row."
+    frame = pd.DataFrame(rows)
+    return list(zip(frame["premise"].map(str), frame["hypothesis"].map(str)))
+
+
+def _sharing_a_text(
+    originals: list[tuple[str, str]], revisions: list[tuple[str, str]]
+) -> list[set[int]]:
+    "For each revision, the originals with the same premise or the same hypothesis."
+    by_premise: dict[str, set[int]] = {}
+    by_hypothesis: dict[str, set[int]] = {}
+    for i, (premise, hypothesis) in enumerate(originals):
+        by_premise.setdefault(premise, set()).add(i)
+        by_hypothesis.setdefault(hypothesis, set()).add(i)
+    return [
+        by_premise.get(premise, set()) | by_hypothesis.get(hypothesis, set())
+        for premise, hypothesis in revisions
+    ]
 
 # %% ../nbs/api/35_challenge.ipynb #3b34c093
 def pair_consistency(
@@ -77,31 +88,24 @@ def pair_consistency(
     # revised_accuracy, unchanged
 ) -> dict[str, Any]:
     "How often a model is right on an original and on its revision, where the label changed."
-    o = prediction_frame(original, scores=False).reset_index(drop=True)
-    r = prediction_frame(revised, scores=False).reset_index(drop=True)
-    rows = pair_rows(o, r)
-    right_o = (o["label"] == o["predicted_label"]).to_numpy()[rows]
-    right_r = (r["label"] == r["predicted_label"]).to_numpy()
-    both = (right_o & right_r).astype(float)
-    draws = np.concatenate(
-        [
-            w @ both / w.sum(1)
-            for w in resamples(len(rows), n_resamples, groups=rows, seed=seed)
-        ]
-    )
-    low, high = np.percentile(draws, [50 * (1 - level), 50 * (1 + level)])
-    same = (
-        o["predicted_label"].to_numpy()[rows] == r["predicted_label"].to_numpy()
-    ).mean()
+    original = prediction_frame(original, scores=False)
+    revised = prediction_frame(revised, scores=False)
+    rows = pair_rows(original, revised)
+    predicted = original["predicted_label"].to_numpy()
+    right = original["label"].to_numpy() == predicted
+    revised_predicted = revised["predicted_label"].to_numpy()
+    revised_right = revised["label"].to_numpy() == revised_predicted
+    both = (right[rows] & revised_right).astype(float)
+    low, high = bootstrap_interval(both, level, n_resamples, groups=rows, seed=seed)
     return {
         "pairs": len(rows),
         "consistency": float(both.mean()),
-        "consistency_low": float(low),
-        "consistency_high": float(high),
+        "consistency_low": low,
+        "consistency_high": high,
         "all_right": float(pd.Series(both).groupby(rows).min().mean()),
-        "original_accuracy": float((o["label"] == o["predicted_label"]).mean()),
-        "revised_accuracy": float(right_r.mean()),
-        "unchanged": float(same),
+        "original_accuracy": float(right.mean()),
+        "revised_accuracy": float(revised_right.mean()),
+        "unchanged": float((predicted[rows] == revised_predicted).mean()),
     }
 
 # %% ../nbs/api/35_challenge.ipynb #ef85786b
@@ -127,82 +131,69 @@ def challenge_report(
     seed: int = 0,  # of drawing and resampling
     progress: bool = True,  # show bars
 ) -> ChallengeReport:  # table, metrics, predictions, consistency
-    "Score a model on challenge sets: overall, by class, by slice, and by pairs of originals and revisions."
-    data = {
-        k: d
-        for name, source in sets.items()
-        for k, d in _datasets(name, source, max_samples, seed).items()
-    }
-    if unknown := [s for pair in (pairs or {}).items() for s in pair if s not in data]:
-        raise ValueError(
-            f"pairs names {unknown[0]!r}, which is none of the sets {', '.join(data)}"
+    "Score a model on challenge sets: overall, by class, by slice, and by originals with revisions."
+    pairs = dict(pairs or {})
+    data: dict[str, Any] = {}
+    for name, source in sets.items():
+        data |= _datasets(name, source, max_samples, seed)
+    for name in [name for pair in pairs.items() for name in pair]:
+        if name not in data:
+            known = ", ".join(data)
+            raise ValueError(f"pairs names {name!r}, which is none of the sets {known}")
+    frames = {}
+    for name, dataset in data.items():
+        logits = predict(
+            model,
+            tokenizer,
+            dataset,
+            batch_size,
+            max_length=max_length,
+            progress=progress,
         )
-    frames = {
-        name: _predicted(
-            model, tokenizer, d, name, output_dir, batch_size, max_length, progress
-        )
-        for name, d in data.items()
-    }
-    tables = [slice_table(f).assign(set=name) for name, f in frames.items()]
-    table = (
-        pd.concat(tables, ignore_index=True)[
-            ["set", "slice", "n", "accuracy", "low", "high"]
-        ]
-        if tables
-        else pd.DataFrame()
-    )
-    consistency = {
-        r: pair_consistency(frames[o], frames[r], seed=seed)
-        for r, o in (pairs or {}).items()
-    }
-    return ChallengeReport(
-        table,
-        {k: score_predictions(f, intervals=True, seed=seed) for k, f in frames.items()},
-        frames,
-        consistency,
-    )
+        frames[name] = _as_frame(name, dataset, logits, output_dir)
+    metrics = {}
+    for name, frame in frames.items():
+        metrics[name] = score_predictions(frame, intervals=True, seed=seed)
+    consistency = {}
+    for revised, original in pairs.items():
+        found = pair_consistency(frames[original], frames[revised], seed=seed)
+        consistency[revised] = found
+    return ChallengeReport(_slices_by_set(frames), metrics, frames, consistency)
 
 # %% ../nbs/api/35_challenge.ipynb #357a8bd1
 def _datasets(
     name: str, source: Any, max_samples: int | None, seed: int
 ) -> dict[str, Any]:
     "A set, or each evaluation split of a source that has several."
-
-    loaded = (
-        load_nli(source, max_samples=max_samples, seed=seed)
-        if isinstance(source, (str, Path))
-        else source
-    )
-    if hasattr(loaded, "column_names") and not isinstance(loaded, Mapping):
-        few = max_samples is not None and len(loaded) > max_samples
-        return {
-            name: loaded.select(
-                np.random.default_rng(seed).permutation(len(loaded))[:max_samples]
-            )
-            if few
-            else loaded
-        }
-    splits = {k: v for k, v in loaded.items() if not k.startswith("train")} or loaded
-    return {name if len(splits) == 1 else f"{name}/{k}": v for k, v in splits.items()}
+    loaded = source
+    if isinstance(source, (str, Path)):
+        loaded = load_nli(source, max_samples=max_samples, seed=seed)
+    if isinstance(loaded, Mapping):
+        splits = {k: v for k, v in loaded.items() if not k.startswith("train")} or loaded
+        if len(splits) == 1:
+            (split,) = splits.values()
+            return {name: split}
+        return {f"{name}/{split_name}": split for split_name, split in splits.items()}
+    if max_samples is None or len(loaded) <= max_samples:
+        return {name: loaded}
+    rows = np.random.default_rng(seed).permutation(len(loaded))[:max_samples]
+    return {name: loaded.select(rows)}
 
 
-def _predicted(
-    model: Any,
-    tokenizer: Any,
-    dataset: Any,
-    name: str,
-    output_dir: Any,
-    batch_size: int,
-    max_length: int,
-    progress: bool,
+def _as_frame(
+    name: str, dataset: Any, logits: np.ndarray, output_dir: str | Path | None
 ) -> pd.DataFrame:
-    "Predictions of a model on a set as a frame, written to a file when asked for."
-    logits = predict(
-        model, tokenizer, dataset, batch_size, max_length=max_length, progress=progress
-    )
+    "Predictions on a set as a frame, written to a file that stays when there is a folder for it."
+    file_name = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
     with tempfile.TemporaryDirectory() as folder:
-        target = (
-            Path(output_dir or folder)
-            / f"eval_predictions_{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}.jsonl"
-        )
-        return read_predictions(write_predictions(target, dataset, logits))
+        path = Path(output_dir or folder) / f"eval_predictions_{file_name}.jsonl"
+        return read_predictions(write_predictions(path, dataset, logits))
+
+
+def _slices_by_set(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    "One table with the slices of every set."
+    if not frames:
+        return pd.DataFrame()
+    tables = [slice_table(frame).assign(set=name) for name, frame in frames.items()]
+    columns = ["set", "slice", "n", "accuracy", "low", "high"]
+    return pd.concat(tables, ignore_index=True)[columns]

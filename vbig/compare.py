@@ -7,9 +7,9 @@ __all__ = ['METRICS', 'check_pairs', 'Comparison', 'compare', 'over_seeds']
 
 # %% ../nbs/api/34_compare.ipynb #e5c6164d
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,9 +25,18 @@ from vbig.metrics import (
     weighted_metrics,
 )
 from .predictions import prediction_frame, score_predictions
-from .statistics import float_or_none, mcnemar, percentile_interval, resamples
+from vbig.statistics import (
+    Interval,
+    bootstrap,
+    conservative_interval,
+    mcnemar,
+    mean_interval,
+    percentile_interval,
+    verdict,
+)
 
 # %% ../nbs/api/34_compare.ipynb #f7dbc2c6
+# columns that tell which example a row is
 _IDENTITY = ("premise", "hypothesis", "pairID", "uid", "id", "index", "label", TWO_WAY)
 
 
@@ -37,38 +46,32 @@ def check_pairs(
     names: Sequence[str] = ("A", "B"),  # how to call them in errors
 ) -> None:  # nothing; DataError says which rows do not pair
     "Refuse predictions that are not of the same examples, in the same order, with the same labels."
+    a, b = names
+    same_examples = "predictions for the same examples"
     if len(first) != len(second):
-        raise DataError(
-            f"{names[0]} has {len(first):,} rows and {names[1]} {len(second):,}",
-            right="predictions for the same examples",
-        )
-    columns = [c for c in _IDENTITY if c in first and c in second]
+        what = f"{a} has {len(first):,} rows and {b} {len(second):,}"
+        raise DataError(what, right=same_examples)
+    columns = [name for name in _IDENTITY if name in first and name in second]
     if not {"premise", "hypothesis"} & set(columns) and len(columns) < 2:
-        raise DataError(
-            f"nothing tells whether the rows of {names[0]} and {names[1]} are the same examples",
-            right="columns premise and hypothesis, or an id, in both",
-        )
-    keys = [
-        frame[columns].astype(str).agg("\x1f".join, axis=1).tolist()
-        for frame in (first, second)
-    ]
-    if keys[0] == keys[1]:
+        what = f"nothing tells whether the rows of {a} and {b} are the same examples"
+        right = "columns premise and hypothesis, or an id, in both"
+        raise DataError(what, right=right)
+    first = first[columns].map(str).reset_index(drop=True)
+    second = second[columns].map(str).reset_index(drop=True)
+    differs = (first != second).to_numpy()
+    if not differs.any():
         return
-    if sorted(keys[0]) == sorted(keys[1]):
-        raise DataError(
-            f"{names[0]} and {names[1]} hold the same examples in another order: {row_names(np.flatnonzero([a != b for a, b in zip(*keys)]))}",
-            right="sort one file as the other",
-        )
-    for column in columns:
-        bad = np.flatnonzero(
-            first[column].astype(str).to_numpy() != second[column].astype(str).to_numpy()
-        )
-        if len(bad):
-            raise DataError(
-                f"{names[0]} and {names[1]} differ in {column} in {row_names(bad)}",
-                text=f"{first[column].iloc[bad[0]]} | {second[column].iloc[bad[0]]}",
-                right="predictions for the same examples",
-            )
+    if sorted(first.to_numpy().tolist()) == sorted(second.to_numpy().tolist()):
+        rows = row_names(np.flatnonzero(differs.any(1)))
+        what = f"{a} and {b} hold the same examples in another order: {rows}"
+        raise DataError(what, right="sort one file as the other")
+    column = int(differs.any(0).argmax())
+    bad = np.flatnonzero(differs[:, column])
+    raise DataError(
+        f"{a} and {b} differ in {columns[column]} in {row_names(bad)}",
+        text=f"{first.iloc[bad[0], column]} | {second.iloc[bad[0], column]}",
+        right=same_examples,
+    )
 
 # %% ../nbs/api/34_compare.ipynb #e9afa51c
 class Comparison(NamedTuple):
@@ -77,33 +80,40 @@ class Comparison(NamedTuple):
     # a row a metric: a, b, difference (b - a), low, high, p (None where not defined)
     table: pd.DataFrame
     counts: dict  # n, both_right, only_a, only_b, both_wrong
-    mcnemar_p: float | None  # exact McNemar
+    mcnemar_p: float | None  # exact McNemar; None where the models never differ
     names: tuple  # how the models are called
     level: float  # coverage of low and high
 
     def summary(self) -> str:
-        "One sentence on accuracy."
+        "One sentence on accuracy, and one on whether the difference is more than chance."
+        a, b = self.names
+        counts = self.counts
         row = self.table.set_index("metric").loc["accuracy"]
-        c = self.counts
-        sure = (
-            "The difference may be chance"
-            if row["low"] <= 0 <= row["high"]
-            else "More than chance among these examples"
+        difference = f"{100 * row['difference']:+.2f} points of accuracy"
+        interval = f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}"
+        p = "no example is right in one model only"
+        if self.mcnemar_p is not None:
+            p = f"McNemar p = {self.mcnemar_p:.2g}"
+        differing = (
+            f"only {a} right {counts['only_a']:,}, only {b} right {counts['only_b']:,}"
         )
-        p = (
-            "no example is right in one model only"
-            if self.mcnemar_p is None
-            else f"McNemar p = {self.mcnemar_p:.2g}"
+        sure = "More than chance among these examples"
+        conclusion = verdict(
+            row["low"],
+            row["high"],
+            better=sure,
+            worse=sure,
+            unclear="The difference may be chance",
         )
         return (
-            f"{self.names[1]} minus {self.names[0]}: {100 * row['difference']:+.2f} points of accuracy "
-            f"({self.level:.0%} interval {100 * row['low']:+.2f} to {100 * row['high']:+.2f}; {p}; only {self.names[0]} right {c['only_a']:,}, only {self.names[1]} right {c['only_b']:,} of {c['n']:,}). {sure}."
+            f"{b} minus {a}: {difference} ({self.level:.0%} interval {interval}; {p}; "
+            f"{differing} of {counts['n']:,}). {conclusion}."
         )
 
-
+# %% ../nbs/api/34_compare.ipynb #a546c22b
 METRICS = ("accuracy", "f1_macro", "roc_auc_macro_ovr", "nll", "brier", "ece")
 
-# %% ../nbs/api/34_compare.ipynb #a546c22b
+
 def compare(
     predictions_a: Any,  # frame or path of the first model's predictions
     predictions_b: Any,  # of the second model, for the same examples
@@ -117,29 +127,26 @@ def compare(
     groups: Any = None,
     seed: int = 0,  # of the resampling
 ) -> Comparison:  # table, counts, McNemar p, names
-    "Is one model better on these examples? McNemar's exact test and paired bootstrap intervals of every metric."
-    a = prediction_frame(predictions_a)
-    b = prediction_frame(predictions_b)
-    check_pairs(a, b, names)
-    groups = a[groups] if isinstance(groups, str) else groups
-    data = [
-        scored(
-            f["predicted_logits"].tolist(), f["label"].to_numpy(), two_way=is_two_way(f)
-        )
-        for f in (a, b)
-    ]
-    values, draws = _paired_values(data, metrics, n_resamples, groups, seed)
-    right = [d.predicted == d.labels for d in data]
-    counts = {
-        "n": len(a),
-        "both_right": int((right[0] & right[1]).sum()),
-        "only_a": int((right[0] & ~right[1]).sum()),
-        "only_b": int((~right[0] & right[1]).sum()),
-        "both_wrong": int((~right[0] & ~right[1]).sum()),
-    }
-    rows = [_difference_row(m, *values[m], draws[m], level) for m in values]
+    "Is one model better on these examples? McNemar's exact test and paired bootstrap intervals."
+    first = prediction_frame(predictions_a)
+    second = prediction_frame(predictions_b)
+    check_pairs(first, second, names)
+    if isinstance(groups, str):
+        groups = first[groups]
+    a = _scored_frame(first)
+    b = _scored_frame(second)
+    statistic = _paired_statistic(a, b, metrics)
+    once = np.ones((1, len(first)))
+    values = statistic(once)
+    draws = bootstrap(statistic, len(first), n_resamples, groups=groups, seed=seed)
+    rows = []
+    for metric in values:
+        value_a, value_b = values[metric][0]
+        differences = draws[metric][:, 1] - draws[metric][:, 0]
+        rows.append(_difference_row(metric, value_a, value_b, differences, level))
+    counts = _right_counts(a, b)
     return Comparison(
-        float_or_none(pd.DataFrame(rows)),
+        _none_for_nan(pd.DataFrame(rows)),
         counts,
         mcnemar(counts["only_a"], counts["only_b"]),
         tuple(names),
@@ -147,77 +154,100 @@ def compare(
     )
 
 
-def _difference_row(
-    metric: str, a: float, b: float, draws: np.ndarray, level: float
-) -> dict[str, Any]:
-    "A row of the comparison: values, difference, interval, two-sided bootstrap p."
-    if math.isnan(a) or math.isnan(b):
-        return {
-            "metric": metric,
-            "a": None,
-            "b": None,
-            "difference": None,
-            "low": None,
-            "high": None,
-            "p": None,
-        }
-    draws = draws[~np.isnan(draws)]
-    low, high = percentile_interval(draws, b - a, level, metric == "ece")
-    both = (
-        [draws, 2 * (b - a) - draws] if metric == "ece" else [draws]
-    )  # as its interval: percentile and basic
-    p = max(
-        min(1.0, 2 * (1 + min((d <= 0).sum(), (d >= 0).sum())) / (1 + len(d)))
-        for d in both
-    )
+def _scored_frame(frame: pd.DataFrame) -> Scored:
+    "Probabilities, predicted and true classes of a frame of predictions."
+    logits = frame["predicted_logits"].tolist()
+    return scored(logits, frame["label"].to_numpy(), two_way=is_two_way(frame))
+
+
+def _right_counts(a: Scored, b: Scored) -> dict[str, int]:
+    "How many examples both models, one of them, or none gets right."
+    right_a = a.predicted == a.labels
+    right_b = b.predicted == b.labels
     return {
-        "metric": metric,
-        "a": a,
-        "b": b,
-        "difference": b - a,
-        "low": float(low),
-        "high": float(high),
-        "p": float(p),
+        "n": len(a.labels),
+        "both_right": int((right_a & right_b).sum()),
+        "only_a": int((right_a & ~right_b).sum()),
+        "only_b": int((~right_a & right_b).sum()),
+        "both_wrong": int((~right_a & ~right_b).sum()),
     }
+
+
+def _none_for_nan(frame: pd.DataFrame) -> pd.DataFrame:
+    "A frame in which what is not defined is None, never NaN."
+    return frame.astype(object).where(frame.notna(), None)
 
 # %% ../nbs/api/34_compare.ipynb #ffa824f8
-def _paired_values(
-    data: Sequence[Scored],
-    metrics: Sequence[str | Callable],
-    n_resamples: int,
-    groups: Any,
-    seed: int,
-) -> tuple[dict, dict]:
-    "Metrics of both models, and the differences (second minus first) in every resample."
-    named = [m for m in metrics if isinstance(m, str)]
-    functions = {getattr(m, "__name__", repr(m)): m for m in metrics if callable(m)}
-    if unknown := [m for m in named if m not in metric_names(data[0].names)]:
-        raise ValueError(
-            f"unknown metric {unknown[0]!r}: choose from {', '.join(metric_names(data[0].names))}, or give a function of probabilities and labels"
-        )
-    one = [weighted_metrics(d, np.ones((1, len(d.labels)))) for d in data]
-    values = {
-        m: tuple(float(o[METRIC_ALIASES.get(m, m)][0]) for o in one) for m in named
-    } | {
-        k: tuple(float(f(d.probs, d.labels)) for d in data) for k, f in functions.items()
-    }
-    draws: dict[str, list] = {m: [] for m in values}
-    for weights in resamples(len(data[0].labels), n_resamples, groups=groups, seed=seed):
-        each = [weighted_metrics(d, weights) for d in data]
-        for m in named:
-            draws[m].extend(
-                each[1][METRIC_ALIASES.get(m, m)] - each[0][METRIC_ALIASES.get(m, m)]
-            )
-        for w in weights if functions else ():
-            rows = np.repeat(np.arange(len(w)), w.astype(int))
-            for k, f in functions.items():
-                draws[k].append(
-                    f(data[1].probs[rows], data[1].labels[rows])
-                    - f(data[0].probs[rows], data[0].labels[rows])
-                )
-    return values, {m: np.array(d, dtype=float) for m, d in draws.items()}
+def _paired_statistic(
+    a: Scored, b: Scored, metrics: Sequence[str | Callable]
+) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    "A function of weights [R,N] that gives each metric of both models, [R,2]."
+    known = metric_names(a.names)
+    named = [metric for metric in metrics if isinstance(metric, str)]
+    functions = [metric for metric in metrics if callable(metric)]
+    unknown = [metric for metric in named if metric not in known]
+    if unknown:
+        choices = f"{', '.join(known)}, or give a function of probabilities and labels"
+        raise ValueError(f"unknown metric {unknown[0]!r}: choose from {choices}")
+
+    def statistic(weights):
+        by_model = [weighted_metrics(data, weights) for data in (a, b)]
+        values = {}
+        for metric in named:
+            key = METRIC_ALIASES.get(metric, metric)
+            values[metric] = np.stack([model[key] for model in by_model], axis=1)
+        for function in functions:
+            name = getattr(function, "__name__", repr(function))
+            values[name] = np.array([_of_drawn(function, a, b, row) for row in weights])
+        return values
+
+    return statistic
+
+
+def _of_drawn(
+    function: Callable, a: Scored, b: Scored, counts: np.ndarray
+) -> tuple[float, float]:
+    "A metric of both models on the examples of one resample."
+    rows = np.repeat(np.arange(len(counts)), counts.astype(int))
+    value_a = function(a.probs[rows], a.labels[rows])
+    value_b = function(b.probs[rows], b.labels[rows])
+    return float(value_a), float(value_b)
+
+# %% ../nbs/api/34_compare.ipynb #34ba39ff
+def _difference_row(
+    metric: str,
+    value_a: float,
+    value_b: float,
+    differences: np.ndarray,  # [R] second minus first in every resample
+    level: float,
+) -> dict[str, Any]:
+    "A row of the comparison: values, difference, interval, two-sided bootstrap p."
+    row: dict[str, Any] = {"metric": metric}
+    if math.isnan(value_a) or math.isnan(value_b):
+        return row | dict.fromkeys(("a", "b", "difference", "low", "high", "p"))
+    difference = float(value_b - value_a)
+    differences = differences[~np.isnan(differences)]
+    if metric == "ece":
+        low, high = conservative_interval(differences, difference, level)
+        mirrored = 2 * difference - differences
+        p = max(_bootstrap_p(differences), _bootstrap_p(mirrored))
+    else:
+        low, high = percentile_interval(differences, level)
+        p = _bootstrap_p(differences)
+    values = {"a": float(value_a), "b": float(value_b), "difference": difference}
+    return row | values | {"low": low, "high": high, "p": p}
+
+
+def _bootstrap_p(differences: np.ndarray) -> float:
+    "Two-sided p-value of a difference from its resamples; the estimate counts as one of them."
+    smaller_side = min((differences <= 0).sum(), (differences >= 0).sum())
+    return float(min(1.0, 2 * (1 + smaller_side) / (1 + len(differences))))
 
 # %% ../nbs/api/34_compare.ipynb #83c3ffec
+_SEED_COLUMNS = ("method", "n", "mean", "std", "low", "high")
+_DIFFERENCE_COLUMNS = ("difference", "difference_low", "difference_high", "p")
+
+
 def over_seeds(
     # method -> one entry a seed: a number, a dict of metrics, or predictions (frame or
     # path)
@@ -229,47 +259,31 @@ def over_seeds(
     # a row a method: n, mean, std, low, high, and difference to the first with
     # difference_low, _high and p
 ) -> pd.DataFrame:
-    "Mean, spread and interval of a metric over runs, and the difference of each method to the first."
-    values = {
-        name: np.array([_one_value(v, metric) for v in run], dtype=float)
-        for name, run in runs.items()
-    }
-    if empty := [n for n, v in values.items() if not len(v)]:
-        raise ValueError(f"no runs of {empty[0]}")
+    "Mean, spread and interval of a metric over runs, and each method's difference to the first."
+    values = {name: _run_values(name, run, metric) for name, run in runs.items()}
     first = next(iter(values.values()))
     rows = []
-    for name, v in values.items():
+    for name, numbers in values.items():
+        low, high = mean_interval(numbers, level)
         row = {
             "method": name,
-            "n": len(v),
-            "mean": float(v.mean()),
-            "std": None,
-            "low": None,
-            "high": None,
-        } | (_to_first(first, v, paired, level) if v is not first else {})
-        if len(v) > 1:
-            row |= dict(
-                zip(
-                    ("std", "low", "high"),
-                    (float(v.std(ddof=1)), *_mean_interval(v, level)),
-                )
-            )
+            "n": len(numbers),
+            "mean": float(numbers.mean()),
+            "std": float(numbers.std(ddof=1)) if len(numbers) > 1 else None,
+            "low": low,
+            "high": high,
+        }
+        if numbers is not first:
+            row |= _difference_to_first(first, numbers, paired, level)
         rows.append(row)
-    return pd.DataFrame(
-        rows,
-        columns=[
-            "method",
-            "n",
-            "mean",
-            "std",
-            "low",
-            "high",
-            "difference",
-            "difference_low",
-            "difference_high",
-            "p",
-        ],
-    ).pipe(float_or_none)
+    return _none_for_nan(pd.DataFrame(rows, columns=_SEED_COLUMNS + _DIFFERENCE_COLUMNS))
+
+
+def _run_values(name: str, run: Sequence[Any], metric: str) -> np.ndarray:
+    "The metric of each run of a method."
+    if not len(run):
+        raise ValueError(f"no runs of {name}")
+    return np.array([_one_value(entry, metric) for entry in run], dtype=float)
 
 
 def _one_value(value: Any, metric: str) -> float:
@@ -278,41 +292,30 @@ def _one_value(value: Any, metric: str) -> float:
         value = score_predictions(value)
     if isinstance(value, Mapping):
         if value.get(metric) is None:
-            raise ValueError(
-                f"{metric} is not defined for a run: {value.get(metric + '_undefined', 'it was not computed')}"
-            )
+            why = value.get(f"{metric}_undefined", "it was not computed")
+            raise ValueError(f"{metric} is not defined for a run: {why}")
         value = value[metric]
     return float(value)
 
 
-def _mean_interval(v: np.ndarray, level: float) -> tuple[float, float]:
-    "t interval of a mean; a point when all values are equal."
-    half = stats.t.ppf((1 + level) / 2, len(v) - 1) * v.std(ddof=1) / math.sqrt(len(v))
-    return float(v.mean() - half), float(v.mean() + half)
-
-
-def _to_first(
-    first: np.ndarray, v: np.ndarray, paired: bool, level: float
-) -> dict[str, float]:
+def _difference_to_first(
+    first: np.ndarray, numbers: np.ndarray, paired: bool, level: float
+) -> dict[str, float | None]:
     "Difference to the first method, with its interval where two runs of each allow it."
-    if paired and len(v) != len(first):
-        raise ValueError(
-            f"{len(first)} and {len(v)} runs do not pair: give as many, or paired=False"
-        )
-    row = {"difference": float(v.mean() - first.mean())}
-    if min(len(v), len(first)) < 2:
-        return row
+    n_first, n = len(first), len(numbers)
+    if paired and n != n_first:
+        what = f"{n_first} and {n} runs do not pair"
+        raise ValueError(f"{what}: give as many, or paired=False")
+    difference = float(numbers.mean() - first.mean())
+    bounds: Interval = (None, None)
+    p = None
     if paired:
-        low, high = _mean_interval(v - first, level)
-        flat = np.ptp(v - first) == 0
-        return row | {
-            "difference_low": low,
-            "difference_high": high,
-            "p": None if flat else float(stats.ttest_rel(v, first).pvalue),
-        }
-    test = stats.ttest_ind(v, first, equal_var=False)
-    return row | {
-        "difference_low": float(test.confidence_interval(level).low),
-        "difference_high": float(test.confidence_interval(level).high),
-        "p": float(test.pvalue),
-    }
+        bounds = mean_interval(numbers - first, level)
+        if n > 1 and np.ptp(numbers - first) > 0:
+            p = float(stats.ttest_rel(numbers, first).pvalue)
+    elif min(n, n_first) > 1:
+        test = stats.ttest_ind(numbers, first, equal_var=False)
+        interval = test.confidence_interval(level)
+        bounds = (float(interval.low), float(interval.high))
+        p = float(test.pvalue)
+    return dict(zip(_DIFFERENCE_COLUMNS, (difference, *bounds, p)))

@@ -9,110 +9,70 @@ import os
 import re
 import socket
 import unicodedata
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Iterable, Mapping
 
 # %% auto #0
-__all__ = ['NEGATIONS', 'character_kind', 'word_spans', 'trim_span', 'scores_by_word', 'words_of', 'token_weights', 'is_negation',
-           'stop_words', 'segments', 'pair_weights']
+__all__ = ['NEGATIONS', 'character_kind', 'word_spans', 'words_of', 'word_list', 'word_ngrams', 'token_weights', 'segments',
+           'pair_weights', 'trim_span', 'scores_by_word', 'is_negation', 'stop_words']
 
 # %% ../nbs/api/02_words.ipynb #fa17b670
-def character_kind(char):
+def character_kind(
+    char: str,  # one character
+) -> str:  # "w" word, "i" ideograph, "m" mark, " " space, or "p" punctuation
     "One letter for the role of a character in a word: w(ord), i(deograph), m(ark), space, or p(unctuation)."
     if char.isspace():
         return " "
     if "\u3400" <= char <= "\u9fff":
         return "i"
     category = unicodedata.category(char)
-    return (
-        "m"
-        if category in ("Mn", "Mc", "Me", "Cf")
-        else "w"
-        if category[0] in "LN" or char == "_"
-        else "p"
-    )
+    if category in ("Mn", "Mc", "Me", "Cf"):
+        return "m"
+    if category[0] in "LN" or char == "_":
+        return "w"
+    return "p"
+
+# %% ../nbs/api/02_words.ipynb #57031908
+class _Roles(dict):
+    "Character codes and the letter of their role, filled as characters are met."
+
+    def __missing__(self, code):
+        char = chr(code)
+        if char in "'’-‐‑":
+            role = "j"  # joins letters
+        elif char in ".,:":
+            role = "s"  # separates digits
+        elif char.isdigit():
+            role = "d"
+        else:
+            role = character_kind(char)
+        self[code] = role
+        return role
+
+
+_ROLES = _Roles()
+
+_WORD = re.compile(
+    r"""[^ ]                 # any visible character, and after it
+        (?: m                # marks
+        | (?<=[wdm])j?[wd]+  # letters and digits, after one joining sign or none
+        | (?<=d)sd           # a digit after a separating sign
+        )*""",
+    re.VERBOSE,
+)
 
 
 def word_spans(
     text: str,  # any text
 ) -> list[tuple[int, int]]:  # [start, end) of each word or single sign, in characters
     "The words and signs of a text: \"don't\", \"T-shirt\" and \"3.5\" are one word each."
-    kinds = "".join(map(character_kind, text))
-    spans = []
-    for i, (char, kind) in enumerate(zip(text, kinds)):
-        before = kinds[i - 1 : i]
-        after = kinds[i + 1 : i + 2]
-        glued = bool(spans) and spans[-1][1] == i and before not in ("", " ")
-        inner = (
-            glued
-            and before in "wm"
-            and after == "w"
-            and (
-                char in "'’-‐‑"
-                or (char in ".,:" and text[i - 1].isdigit() and text[i + 1].isdigit())
-            )
-        )
-        joined = (
-            glued
-            and kind == "w"
-            and (
-                before == "m"
-                or before == "w"
-                or (before == "p" and spans[-1][1] - spans[-1][0] > 1)
-            )
-        )
-        if kind == " ":
-            continue
-        if glued and (kind == "m" or inner or joined):
-            spans[-1] = (spans[-1][0], i + 1)
-        else:
-            spans.append((i, i + 1))
-    return spans
-
-# %% ../nbs/api/02_words.ipynb #069f1d2b
-def trim_span(text, start, end):
-    "A token's characters without the spaces that some tokenizers count to it."
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end
-
-
-def scores_by_word(text, spans, scores):
-    "Word spans of `text` (as far as tokens reach) with the summed scores of their tokens."
-    words = word_spans(text)
-    total = None
-    touched = set()
-    total = [0.0] * len(words)
-    for (start, end), score in zip(spans, scores):
-        shared = [
-            (i, min(b, end) - max(a, start))
-            for i, (a, b) in enumerate(words)
-            if a < end and start < b
-        ]
-        if not shared:  # nothing visible: it goes to the next word
-            shared = (
-                [
-                    (
-                        next(
-                            (i for i, (a, _) in enumerate(words) if a >= start),
-                            len(words) - 1,
-                        ),
-                        1,
-                    )
-                ]
-                if words
-                else []
-            )
-        for i, size in shared:
-            total[i] += score * size / sum(n for _, n in shared)
-            touched.add(i)
-    return [(words[i], total[i]) for i in sorted(touched)]
+    roles = text.translate(_ROLES)
+    return [match.span() for match in _WORD.finditer(roles)]
 
 # %% ../nbs/api/02_words.ipynb #c7cb1cf7
-_WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
+def _plain(word):
+    "A word in lower case with straight apostrophes."
+    return word.lower().replace("\u2019", "'")
 
 
 def words_of(
@@ -122,9 +82,30 @@ def words_of(
 ) -> list[tuple[int, int, str]]:
     "The words of a text and where they stand."
     return [
-        (m.start(), m.end(), m.group().lower().replace("\u2019", "'"))
-        for m in _WORD.finditer(text)
+        (start, end, _plain(text[start:end]))
+        for start, end in word_spans(text)
+        if any(map(str.isalnum, text[start:end]))
     ]
+
+
+def word_list(
+    text: str,  # any text
+) -> list[str]:  # in lower case with straight apostrophes, in the text's order
+    "The words of a text, to be counted or compared."
+    return [word for _, _, word in words_of(text)]
+
+# %% ../nbs/api/02_words.ipynb #a05d9813
+def word_ngrams(
+    text: str,  # any text
+    n: int = 2,  # words in the longest run
+) -> list[str]:  # each run of 1 to n neighbouring words, joined by spaces
+    "The words of a text and its runs of up to `n` neighbouring words."
+    words = word_list(text)
+    runs = []
+    for size in range(1, n + 1):
+        for start in range(len(words) - size + 1):
+            runs.append(" ".join(words[start : start + size]))
+    return runs
 
 # %% ../nbs/api/02_words.ipynb #9d7baf7c
 def token_weights(
@@ -132,26 +113,101 @@ def token_weights(
     # character offsets of each token in it; (0, 0) for special tokens
     offsets: Iterable[tuple[int, int]],
     # lower-case words with their weights, or a set of words (weight 1)
-    weights: Mapping[str, float] | set,
+    weights: Mapping[str, float] | set[str] | frozenset[str],
 ) -> list[float]:  # one weight a token, zero where the word has none
     "Give every token the weight of the word in which it lies."
-    values = [0.0] * len(text)
+    by_character = [0.0] * len(text)
     for start, end, word in words_of(text):
-        if word in weights:
-            values[start:end] = [
-                float(weights[word] if hasattr(weights, "keys") else 1)
-            ] * (end - start)
-    return [max(values[start:end], key=abs, default=0.0) for start, end in offsets]
+        if word not in weights:
+            continue
+        weight = float(weights[word]) if isinstance(weights, Mapping) else 1.0
+        by_character[start:end] = [weight] * (end - start)
+    return [max(by_character[start:end], key=abs, default=0.0) for start, end in offsets]
+
+# %% ../nbs/api/02_words.ipynb #249b3aa3
+def segments(
+    # 1 on special tokens, for one pair, without padding
+    special_tokens_mask: Iterable[int],
+) -> list[int]:  # 0 on the premise, 1 on the hypothesis, -1 on special tokens
+    "Tell premise and hypothesis apart by the special tokens between them."
+    segment = []
+    premise_began = False
+    current = 0
+    for special in special_tokens_mask:
+        if not special:
+            premise_began = True
+        elif premise_began:
+            current = 1
+        segment.append(-1 if special else current)
+    return segment
+
+# %% ../nbs/api/02_words.ipynb #c4de3467
+def pair_weights(
+    premise: str,  # the first text
+    hypothesis: str,  # the second text
+    offsets: Iterable[tuple[int, int]],  # of each token, in its own text
+    segment: Iterable[int],  # 0, 1 or -1 for each token (see `segments`)
+    # words with weights, or a set of words
+    weights: Mapping[str, float] | set[str] | frozenset[str],
+) -> list[float]:  # one weight a token
+    "`token_weights` for a pair of texts."
+    offsets = list(offsets)
+    by_text = [token_weights(text, offsets, weights) for text in (premise, hypothesis)]
+    return [by_text[s][i] if s >= 0 else 0.0 for i, s in enumerate(segment)]
+
+# %% ../nbs/api/02_words.ipynb #069f1d2b
+def trim_span(
+    text: str,  # the text that was tokenised
+    start: int,  # where a token begins, in characters
+    end: int,  # where it ends
+) -> tuple[int, int]:  # the same without blanks at either end
+    "A token's characters without the spaces that some tokenizers count to it."
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
+
+
+def _characters_by_word(words, start, end):
+    "How many characters of [start, end) lie in each word; one in the next word where none does."
+    characters = {}
+    for i, (first, last) in enumerate(words):
+        if first < end and start < last:
+            characters[i] = min(last, end) - max(first, start)
+    if characters or not words:
+        return characters
+    following = [i for i, (first, _) in enumerate(words) if first >= start]
+    nearest = following[0] if following else len(words) - 1
+    return {nearest: 1}
+
+
+def scores_by_word(
+    text: str,  # the text that was tokenised
+    spans: Iterable[tuple[int, int]],  # character offsets of each token in it
+    scores: Iterable[float],  # of each token
+    # ((start, end), score) of each word that a token reaches
+) -> list[tuple[tuple[int, int], float]]:
+    "Word spans of `text` (as far as tokens reach) with the summed scores of their tokens."
+    words = word_spans(text)
+    totals: dict[int, float] = {}
+    for (start, end), score in zip(spans, scores):
+        characters = _characters_by_word(words, start, end)
+        size = sum(characters.values())
+        for i, n in characters.items():
+            totals[i] = totals.get(i, 0.0) + score * n / size
+    return [(words[i], totals[i]) for i in sorted(totals)]
 
 # %% ../nbs/api/02_words.ipynb #fe5e778d
 NEGATIONS = frozenset(
-    "no nor not n't never none neither nobody noone nothing nowhere cannot cant couldnt hasnt without".split()
+    "no nor not n't never none neither nobody noone no-one nothing nowhere "
+    "cannot cant couldnt hasnt without".split()
 )
 
 
 def is_negation(
     word: str,  # in lower case
-) -> bool:
+) -> bool:  # True where it denies
     "Whether a word denies: no, not, nor, never, nothing, ..., and every n't form."
     return word in NEGATIONS or word.endswith("n't")
 
@@ -162,22 +218,33 @@ def stop_words(
     *,
     negations: bool = False,  # count no, not, nor and the n't forms as stop words too
 ) -> frozenset[str]:  # in lower case
-    "The stop words of `source`, without words of negation unless asked for; LookupError when NLTK's list cannot be had."
+    "The stop words of `source`, without negations unless asked for; LookupError when NLTK's list cannot be had."
+    words = frozenset(_plain(word) for word in _words_from(source))
+    if negations:
+        return words
+    # NLTK's list also has "don" and "t", for tokenizers that cut "don't" in two
+    halves = {word.removesuffix("'t") for word in words if word.endswith("n't")}
+    return frozenset(word for word in words - halves - {"t"} if not is_negation(word))
+
+
+def _words_from(source):
+    "The words that `stop_words` is asked for, as they are written there."
     if source == "nltk":
-        words = _nltk_words()
-    elif source == "sklearn":
-        from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS as words
-    elif isinstance(source, (str, Path)):
-        words = _file_words(Path(source))
-    else:
-        words = source
-    words = frozenset(w.lower().replace("\u2019", "'") for w in words)
-    halves = (
-        {"t", *(w[:-2] for w in words if w.endswith("n't"))} if not negations else set()
-    )
-    return frozenset(w for w in words if negations or not (is_negation(w) or w in halves))
+        return _nltk_words()
+    if source == "sklearn":
+        from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+        return ENGLISH_STOP_WORDS
+    if isinstance(source, (str, Path)):
+        return _file_words(Path(source))
+    return source
 
 # %% ../nbs/api/02_words.ipynb #3863c90f
+def _is_offline():
+    "Whether HF_HUB_OFFLINE asks to leave the network alone."
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+
+
 def _nltk_words():
     "NLTK's English list: from its data folder, else by its downloader, which is not tried when HF_HUB_OFFLINE is set."
     import nltk
@@ -187,64 +254,34 @@ def _nltk_words():
         return stopwords.words("english")
     except LookupError:
         pass
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() not in (
-        "1",
-        "true",
-        "yes",
-        "on",
-    ) and _download(nltk):
+    if not _is_offline() and _download(nltk):
         return stopwords.words("english")
     raise LookupError(
-        "NLTK's stop words are not on this machine and could not be fetched. Run `python -m nltk.downloader stopwords` where there is "
-        "a network (or set NLTK_DATA to a folder that has corpora/stopwords), or use stop words 'sklearn', or a file with a word a line"
+        "NLTK's stop words are not on this machine and could not be fetched. Run "
+        "`python -m nltk.downloader stopwords` where there is a network (or set NLTK_DATA "
+        "to a folder that has corpora/stopwords), or use stop words 'sklearn', or a file "
+        "with a word a line"
     )
 
 # %% ../nbs/api/02_words.ipynb #1c286769
 def _download(nltk):
     "Fetch NLTK's list; False when that fails, after at most ten seconds without an answer."
-    waiting = socket.getdefaulttimeout()
+    timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(10)
     try:
         return nltk.download("stopwords", quiet=True)
     except OSError:
         return False
     finally:
-        socket.setdefaulttimeout(waiting)
+        socket.setdefaulttimeout(timeout)
 
 
 def _file_words(path):
     "The words of a text file, one a line; empty lines and lines that begin with # are left out."
     if not path.is_file():
         raise FileNotFoundError(
-            f"no stop-word file {str(path)!r}; choices are 'nltk', 'sklearn', or a file with a word a line"
+            f"no stop-word file {str(path)!r}; "
+            "choices are 'nltk', 'sklearn', or a file with a word a line"
         )
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     return [line for line in lines if line and not line.startswith("#")]
-
-# %% ../nbs/api/02_words.ipynb #249b3aa3
-def segments(
-    # 1 on special tokens, for one pair, without padding
-    special_tokens_mask: Iterable[int],
-) -> list[int]:  # 0 on the premise, 1 on the hypothesis, -1 on special tokens
-    "Tell premise and hypothesis apart by the special tokens between them."
-    found = []
-    seen = False
-    current = 0
-    for special in special_tokens_mask:
-        if special and seen:
-            current = 1
-        seen = seen or not special
-        found.append(-1 if special else current)
-    return found
-
-# %% ../nbs/api/02_words.ipynb #c4de3467
-def pair_weights(
-    premise: str,
-    hypothesis: str,
-    offsets: Iterable[tuple[int, int]],  # of each token, in its own text
-    segment: Iterable[int],  # 0, 1 or -1 for each token (see `segments`)
-    weights: Mapping[str, float] | set,  # words with weights, or a set of words
-) -> list[float]:  # one weight a token
-    "`token_weights` for a pair of texts."
-    of = [token_weights(text, offsets, weights) for text in (premise, hypothesis)]
-    return [of[s][i] if s >= 0 else 0.0 for i, s in enumerate(segment)]
