@@ -271,7 +271,7 @@ def _mean_metric(name, values, mask, weights, level):
         return {name: mean}
     with np.errstate(invalid="ignore"):  # a resample without such a question
         draws = weights[:, mask] @ values[mask] / weights[:, mask].sum(1)
-    low, high = percentile_interval(draws, mean, level)
+    low, high = percentile_interval(draws, level)
     return {name: mean, f"{name}_low": low, f"{name}_high": high}
 
 # %% ../nbs/api/41_answers.ipynb #ca725682
