@@ -338,16 +338,21 @@ def _format_dataset(dataset, display_name, label_names=None, published=False):
         ),
     )
     unlabelled = _count_unlabelled(counts, label_names)
+    return _with_dropped(formatted, display_name, len(dataset), unlabelled)
+
+
+def _with_dropped(formatted, display_name, read, unlabelled):
+    "The dataset in form, with the report of what was dropped."
     if not len(formatted):
         raise DataError(
-            f"no usable rows: {len(dataset):,} read, {unlabelled:,} without a label",
+            f"no usable rows: {read:,} read, {unlabelled:,} without a label",
             file=display_name,
             right="a split that has labels",
         )
-    blank = len(dataset) - len(formatted) - unlabelled
+    blank = read - len(formatted) - unlabelled
     dropped = {"no label": unlabelled, "blank text": blank}
     dropped = {reason: count for reason, count in dropped.items() if count}
-    return with_report(formatted, display_name, len(dataset), dropped)
+    return with_report(formatted, display_name, read, dropped)
 
 # %% ../nbs/api/05_data.ipynb #75bd5bda
 def _names_of_classes(kind, display_name):

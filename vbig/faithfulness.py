@@ -16,7 +16,7 @@ from torch import nn
 
 from .data import tokenize_nli
 from .metrics import probabilities, weighted_auc
-from .predictions import TOKEN_COLUMNS, predict
+from .predictions import TOKENISED_COLUMNS, predict
 from .statistics import percentile_interval, resamples
 from .words import segments
 
@@ -50,7 +50,7 @@ def _perturbed(
     row: Mapping[str, Any], chosen: np.ndarray, tokenizer: Any, replace: str
 ) -> dict[str, list]:
     "A tokenised pair with the chosen tokens [T] deleted, or masked."
-    columns = [name for name in TOKEN_COLUMNS if name in row]
+    columns = [name for name in TOKENISED_COLUMNS if name in row]
     if replace == "delete":
         stay = np.flatnonzero(~chosen)
         return {name: [row[name][t] for t in stay] for name in columns}
