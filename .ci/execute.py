@@ -125,5 +125,6 @@ if __name__ == "__main__":
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), before]))
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.pop("MPLBACKEND", None)  # figures are drawn by the notebook's own backend
     results = [execute(path) for path in paths]
     sys.exit(not all(results))
