@@ -201,7 +201,7 @@ class RecordFormat:
 
 # %% ../nbs/api/04_sources.ipynb #eac4fdb7
 _READING = (
-    1  # raise when the reading of a file changes, so that older caches are not used
+    2  # raise when the reading of a file changes, so that older caches are not used
 )
 
 
