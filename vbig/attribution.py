@@ -10,7 +10,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from scipy.interpolate import CubicSpline
 from torch import nn
 from tqdm.auto import tqdm
 
+from .data import encode_pair
 from vbig.path import (
     EmbeddingPath,
     check_count,
@@ -522,32 +523,16 @@ def check_texts(
     return premises, hypotheses
 
 
-def _fits_behind(tokenizer, hypothesis, max_length):
-    "Whether a whole hypothesis leaves a token for the premise."
-    tokens = 0
-    if hypothesis is not None:
-        coded = tokenizer(hypothesis, add_special_tokens=False, verbose=False)
-        tokens = len(coded["input_ids"])
-    special = tokenizer.num_special_tokens_to_add(pair=hypothesis is not None)
-    return tokens + special < max_length
-
-
 def _encode(tokenizer, premise, hypothesis, max_length):
     "One encoding: inputs, offsets, segment of each token (None: special) and whether it was cut."
-    texts = (premise,) if hypothesis is None else (premise, hypothesis)
-    options = dict(
-        return_offsets_mapping=True, return_special_tokens_mask=True, verbose=False
+    coded, truncated = encode_pair(
+        tokenizer,
+        premise,
+        hypothesis,
+        max_length,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
     )
-    coded = tokenizer(*texts, **options)
-    truncated = len(coded["input_ids"]) > max_length
-    if truncated:
-        whole = _fits_behind(tokenizer, hypothesis, max_length)
-        coded = tokenizer(
-            *texts,
-            truncation="only_first" if whole else "longest_first",
-            max_length=max_length,
-            **options,
-        )
     return dict(coded), coded.sequence_ids(), truncated
 
 # %% ../nbs/api/11_attribution.ipynb #b6e409ce
@@ -636,9 +621,9 @@ def as_text_attribution(
     # its inputs with `offset_mapping`, the segment of each token (None: special), and
     # whether it was cut
     coded: tuple[Mapping, list[int | None], bool],
-    texts: Sequence[str | None],  # premise and hypothesis
+    texts: tuple[str, str | None],  # premise and hypothesis
     unit: str,  # "token" or "word"
-    probabilities: Mapping[str, float],  # of what may be predicted
+    probabilities: dict[str, float],  # of what may be predicted
     target: str,  # name of what was attributed
     label: str | None,  # name of what is true, where given
 ) -> TextAttribution:
@@ -717,7 +702,7 @@ def text_options(
 
 
 def check_request(
-    tokenizer: Callable,  # a fast tokenizer
+    tokenizer: Any,  # a fast tokenizer
     unit: str,  # "token" or "word"
     rule: str,  # quadrature rule
     n_steps: int,  # path nodes
@@ -838,11 +823,11 @@ def attribute(
     device = next(model.parameters()).device
     texts = list(zip(premises, hypotheses or [None] * len(premises)))
     coded = [_encode(tokenizer, *pair, max_length) for pair in texts]
-    results = [None] * len(coded)
+    results: dict[int, TextAttribution] = {}
     with _bar(len(coded), progress) as bar:
         for examples in _by_length(coded, batch_size):
             batch = _padded(tokenizer, [coded[i][0] for i in examples], device)
-            attributed = "predicted"
+            attributed: str | torch.Tensor = "predicted"
             if classes is not None:
                 attributed = torch.tensor([classes[i] for i in examples])
             found = explain(model, batch, attributed, attribution, **options)
@@ -852,4 +837,4 @@ def attribute(
                     found, row, coded[i], texts[i], names, label, unit
                 )
             bar.update(len(examples))
-    return results
+    return [results[i] for i in range(len(coded))]

@@ -72,8 +72,8 @@ def path_nodes(
         )
     n = check_count(n_steps, least=2 if rule == "riemann_trapezoid" else 1)
     if rule == "gausslegendre":
-        nodes, weights = np.polynomial.legendre.leggauss(n)
-        return torch.from_numpy((1 + nodes) / 2), torch.from_numpy(weights / 2)
+        points, sizes = np.polynomial.legendre.leggauss(n)  # on [-1, 1]
+        return torch.from_numpy((1 + points) / 2), torch.from_numpy(sizes / 2)
     step = torch.arange(n, dtype=torch.float64)
     weights = torch.full((n,), 1 / n, dtype=torch.float64)
     if rule == "riemann_trapezoid":
@@ -91,7 +91,7 @@ def unwrap_compiled(
 
 
 def embedding_layer(
-    model: nn.Module,  # a Hugging Face model (unwrapped from DDP)
+    model: nn.Module | Callable,  # a Hugging Face model (unwrapped from DDP)
     # the layer that turns token ids into word embeddings; TypeError when there is none
 ) -> nn.Module:
     "The word-embedding layer of `model`."
@@ -195,10 +195,10 @@ def embed(
     inputs: Mapping | torch.Tensor,
 ) -> torch.Tensor:  # word embeddings [B,T,D], with the graph to the embedding weights
     "The word embeddings x = E[ids] that IG attributes to."
-    inputs = _as_inputs(inputs)
-    if inputs.get("input_ids") is None:
-        return inputs["inputs_embeds"]
-    return embedding_layer(model)(inputs["input_ids"])
+    batch = _as_inputs(inputs)
+    if batch.get("input_ids") is None:
+        return batch["inputs_embeds"]
+    return embedding_layer(model)(batch["input_ids"])
 
 # %% ../nbs/api/10_path.ipynb #7661ad65
 def forward_from_embeddings(
@@ -209,19 +209,19 @@ def forward_from_embeddings(
     hidden_states: bool = False,  # ask a Hugging Face model for every layer's output too
 ) -> object:  # the model's outputs for B*m rows, as it returns them
     "Outputs of `model` with its word embeddings replaced; positions, token types and mask stay those of `inputs`."
-    inputs = _as_inputs(inputs)
+    batch = _as_inputs(inputs)
     model = unwrap_compiled(model)
-    size = len(token_tensor(inputs))
+    size = len(token_tensor(batch))
     if len(embeddings) % size:
         raise ValueError(
             f"{len(embeddings)} rows of embeddings are no multiple of the {size} examples"
         )
     if len(embeddings) != size:
-        inputs = select_rows(inputs, torch.arange(size).repeat(len(embeddings) // size))
-    arguments = _arguments(model, inputs)
+        batch = select_rows(batch, torch.arange(size).repeat(len(embeddings) // size))
+    arguments = _arguments(model, batch)
     if hidden_states and hasattr(model, "config"):
         arguments["output_hidden_states"] = True
-    if inputs.get("input_ids") is not None:
+    if batch.get("input_ids") is not None:
         return _with_embeddings_replaced(model, arguments, embeddings)
     if hasattr(model, "get_input_embeddings"):
         return model(inputs_embeds=embeddings, **arguments)
@@ -597,7 +597,7 @@ class Pass:
     points: torch.Tensor  # [N,W,D] or [2N,W,D], the embeddings
     outputs: object  # the model's outputs for them
 
-
+# %% ../nbs/api/10_path.ipynb #4242ad2a
 class EmbeddingPath:
     "The straight path from baseline to input of each of B examples, of T tokens."
 
@@ -631,6 +631,8 @@ class EmbeddingPath:
         self.every = torch.arange(self.size)  # all examples
         self.lengths = _lengths(self.inputs, x)
         self.budget = token_budget(model, self.width, x.device, training)
+        # x' and x - x' with their graph, where the path starts from leaves
+        self.connected: tuple[torch.Tensor, ...] = ()
         self.logits = None  # class scores at the input [B,C], once they were needed
         self.target = self._resolve(target)
 
@@ -737,8 +739,8 @@ class EmbeddingPath:
 
 
 def in_order(
-    values: Sequence[torch.Tensor],  # of each pass, [n,...]
-    which: Sequence[torch.Tensor],  # of each pass, its `which` [n]
+    values: list[torch.Tensor],  # of each pass, [n,...]
+    which: list[torch.Tensor],  # of each pass, its `which` [n]
 ) -> torch.Tensor:  # [N,...]
     "Values of several passes, in the order in which their points were asked for."
     joined = torch.cat(values)
@@ -791,10 +793,8 @@ def path_slopes(
     "The slope of f along the path, split over tokens: gradient times step, summed over the embedding dimension."
     slopes = []
     which = []
-    twice = contextlib.nullcontext()
-    if path.create_graph:
-        twice = double_backward(path.model)
-    with torch.enable_grad(), twice:
+    twice = double_backward if path.create_graph else contextlib.nullcontext
+    with torch.enable_grad(), twice(path.model):
         for one in path.passes(*_flat(rows, alphas)):
             total = path.target(one.outputs, one.rows).sum()
             (gradient,) = torch.autograd.grad(
