@@ -292,9 +292,11 @@ def _bounds(
 
 def _ece_interval(
     draws: np.ndarray, value: float, by_chance: float, level: float
-) -> tuple[float, float]:
+) -> Interval:
     "Interval of a calibration error; it starts at 0 where chance alone would show as much."
     low, high = conservative_interval(draws, value, level)
+    if low is None or high is None:
+        return None, None
     if value <= by_chance:
         low = 0.0
     return max(low, 0.0), high

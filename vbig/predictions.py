@@ -224,14 +224,8 @@ def read_predictions(
     for number, row in numbered:
         label = _class(row, "label", path, number)
         predicted = _class(row, "predicted_label", path, number)
-        if "predicted_scores" not in row and (scores or has_scores):
-            raise DataError(
-                "this row has no predicted_scores",
-                file=path,
-                line=number,
-                text=list(row),
-                right="a list of one score a class in every row",
-            )
+        if scores or has_scores:
+            _check_has_scores(row, path, number)
         rows.append(row | {"label": label, "predicted_label": predicted})
     frame = pd.DataFrame(rows)
     frame.attrs["source"] = path.name
@@ -306,6 +300,18 @@ def _class(row: dict, name: str, path: Path, number: int) -> int:
             right=f"0, 1, 2 or one of {', '.join(LABELS)}",
         )
     return int(value)
+
+
+def _check_has_scores(row: dict, path: Path, number: int) -> None:
+    "Refuse a row without scores, where scores are needed or other rows have them."
+    if "predicted_scores" not in row:
+        raise DataError(
+            "this row has no predicted_scores",
+            file=path,
+            line=number,
+            text=list(row),
+            right="a list of one score a class in every row",
+        )
 
 # %% ../nbs/api/32_predictions.ipynb #e8049d3b
 def _complete_scores(

@@ -89,35 +89,39 @@ def error_by(
 ) -> pd.DataFrame:
     "Error rate with Wilson intervals in groups of examples."
     frame = prediction_frame(predictions, scores=by == "confidence")
-    values = example_values(predictions, by)
-    binned = _is_binned(values, by, bins)
-    groups = values
-    if binned:
-        edges = _edges(values, bins)
-        whole = pd.api.types.is_integer_dtype(values)
-        groups = pd.cut(values, edges, include_lowest=True, labels=False)
     wrong = frame["label"] != frame["predicted_label"]
+    values = example_values(predictions, by)
+    if not _is_binned(values, by, bins):
+        groups = frame.groupby(values, observed=True, sort=True).groups
+        return pd.DataFrame(
+            [_error_row(str(name), wrong[index], level) for name, index in groups.items()]
+        )
+    edges = _edges(values, bins)
+    is_whole = pd.api.types.is_integer_dtype(values)
+    numbers = pd.cut(values, edges, include_lowest=True, labels=False)
     rows = []
-    for group, index in frame.groupby(groups, observed=True, sort=True).groups.items():
-        n = len(index)
-        errors = int(wrong[index].sum())
-        low, high = wilson(errors, n, level)
-        row = {
-            "group": str(group),
-            "n": n,
-            "errors": errors,
-            "error": errors / n,
-            "low": low,
-            "high": high,
-        }
-        if binned:
-            row["group"] = _bin_name(edges, int(group), whole)
-            row["middle"] = float(values[index].mean())
-        rows.append(row)
+    for number, index in frame.groupby(numbers, sort=True).groups.items():
+        name = _bin_name(edges, int(number), is_whole)
+        middle = float(values[index].mean())
+        rows.append(_error_row(name, wrong[index], level) | {"middle": middle})
     table = pd.DataFrame(rows)
-    if binned:
-        table.attrs["edges"] = edges
+    table.attrs["edges"] = edges
     return table
+
+
+def _error_row(name: str, wrong: pd.Series, level: float) -> dict[str, Any]:
+    "Errors of one group, with a Wilson interval."
+    n = len(wrong)
+    errors = int(wrong.sum())
+    low, high = wilson(errors, n, level)
+    return {
+        "group": name,
+        "n": n,
+        "errors": errors,
+        "error": errors / n,
+        "low": low,
+        "high": high,
+    }
 
 
 def _is_binned(values: pd.Series, by: Any, bins: int | Sequence[float]) -> bool:

@@ -149,7 +149,7 @@ def corrected(
 
 # %% ../nbs/api/30_statistics.ipynb #4b92ef18
 def mean_interval(
-    values: Sequence[float],  # one number a run
+    values: Sequence[float] | np.ndarray,  # one number a run
     level: float = 0.95,  # coverage
 ) -> Interval:  # a point where all values are equal; None for fewer than two
     "Student's t interval of a mean over runs."
@@ -172,10 +172,10 @@ def interval_text(
 ) -> str:  # "0.812 [0.801, 0.823]", without the bracket where there is no interval
     "A number with its interval as text."
     text = _number_text(scale * value, digits, signed)
-    if not _has_bounds(low, high):
+    bounds = _known_bounds(low, high)
+    if bounds is None:
         return text
-    low_text = _number_text(scale * low, digits, signed)
-    high_text = _number_text(scale * high, digits, signed)
+    low_text, high_text = [_number_text(scale * end, digits, signed) for end in bounds]
     return f"{text} [{low_text}, {high_text}]"
 
 
@@ -185,9 +185,11 @@ def _number_text(value: float, digits: int, signed: bool) -> str:
     return text if float(text) else text.lstrip("+-")
 
 
-def _has_bounds(low: float | None, high: float | None) -> bool:
-    "Whether both bounds of an interval are numbers."
-    return not any(bound is None or math.isnan(bound) for bound in (low, high))
+def _known_bounds(low: float | None, high: float | None) -> tuple[float, float] | None:
+    "Both bounds of an interval, or None where one of them is None or NaN."
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return None
+    return low, high
 
 # %% ../nbs/api/30_statistics.ipynb #6be13471
 def metric_text(
@@ -209,11 +211,12 @@ def interval_sign(
     high: float | None,
 ) -> int:  # 1: above zero; -1: below; 0: cannot be told
     "On which side of zero an interval lies."
-    if not _has_bounds(low, high):
+    bounds = _known_bounds(low, high)
+    if bounds is None:
         return 0
-    if low > 0:
+    if bounds[0] > 0:
         return 1
-    return -1 if high < 0 else 0
+    return -1 if bounds[1] < 0 else 0
 
 
 def verdict(
