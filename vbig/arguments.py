@@ -178,7 +178,7 @@ def check_arguments(
         value = getattr(args, name)
         if value is not None and not least <= value < math.inf:
             raise ValueError(f"{name}={value}: must be {least} or more, and finite")
-    if args.ig_momentum >= 1:
+    if args.ig_momentum is not None and args.ig_momentum >= 1:
         raise ValueError(f"ig_momentum={args.ig_momentum}: must be below 1")
     if not 0 < args.ig_fraction <= 1:
         raise ValueError(f"ig_fraction={args.ig_fraction}: must be above 0 and at most 1")

@@ -628,6 +628,7 @@ def as_text_attribution(
     label: str | None,  # name of what is true, where given
 ) -> TextAttribution:
     "Example `i` of an `Attribution` as `kind`, with the names of what was predicted, attributed and true."
+    assert found.attribution is not None  # `explain` names the method
     _, segments, truncated = coded
     scores = found.scores[i, : len(segments)].tolist()
     pieces = _pieces(scores, coded, texts, unit)
@@ -641,7 +642,7 @@ def as_text_attribution(
         scores=[score for _, score, _, _ in pieces],
         offsets=[span for _, _, span, _ in pieces],
         segment=[segment for _, _, _, segment in pieces],
-        predicted=max(probabilities, key=probabilities.get),
+        predicted=max(probabilities, key=probabilities.__getitem__),
         probabilities=probabilities,
         target=target,
         label=label,
@@ -821,7 +822,8 @@ def attribute(
         labels = _classes(labels, names, len(premises), "label")
     classes = _target_classes(target, labels, names, len(premises))
     device = next(model.parameters()).device
-    texts = list(zip(premises, hypotheses or [None] * len(premises)))
+    second_texts: Sequence[str | None] = hypotheses or [None] * len(premises)
+    texts = list(zip(premises, second_texts))
     coded = [_encode(tokenizer, *pair, max_length) for pair in texts]
     results: dict[int, TextAttribution] = {}
     with _bar(len(coded), progress) as bar:

@@ -151,7 +151,7 @@ def check_space(
     needed = weights
     if args.save_strategy != "no":
         needed += checkpoints_at_once * checkpoint
-    free = shutil.disk_usage(args.output_dir).free
+    free = shutil.disk_usage(str(args.output_dir)).free
     if needed <= free:
         return
     raise OutputError(
@@ -250,10 +250,11 @@ def resolve_checkpoint(
                 "('auto' would start afresh)"
             )
         return None if newest is None else str(newest)
-    problem = checkpoint_problem(wanted)
+    folder = Path(str(wanted))
+    problem = checkpoint_problem(folder)
     if problem:
         raise CheckpointError(
-            f"cannot resume from {wanted}: {problem}. {_whole_beside(Path(wanted))}"
+            f"cannot resume from {wanted}: {problem}. {_whole_beside(folder)}"
         )
     return str(wanted)
 

@@ -246,6 +246,7 @@ def difference(
         right.append(np.mean(answers, axis=0))
     gain = right[1] - right[0]
     low, high = bootstrap_interval(gain, n_resamples=n_resamples)
+    assert low is not None and high is not None  # every pair counts
     return float(gain.mean()), low, high
 
 

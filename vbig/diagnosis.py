@@ -94,7 +94,7 @@ def _comparable_pairs(dataset: Any) -> pd.DataFrame:
 
 def _count_rows(what: str, split: str, pairs: pd.DataFrame, mask: pd.Series) -> dict:
     "A row of the table of copies: how many pairs the mask takes, with the first as an example."
-    row = {"what": what, "split": split}
+    row: dict[str, Any] = {"what": what, "split": split}
     row |= {"rows": int(mask.sum()), "share": float(mask.mean()), "example": ""}
     if mask.any():
         first = pairs[mask].iloc[0]
@@ -156,7 +156,7 @@ def property_table(
     for column, name in PROPERTIES.items():
         by_label = properties.groupby("label")[column]
         groups = [by_label.get_group(label).to_numpy(dtype=float) for label in labels]
-        row = {"property": name}
+        row: dict[str, str | float | None] = {"property": name}
         for label, values in zip(labels, groups):
             row[label] = interval_text(values.mean(), *mean_interval(values), digits=2)
         row["epsilon²"] = _epsilon_squared(groups)
@@ -386,7 +386,7 @@ _COPIES_CAPTION = (
 
 def _p_text(p: float | None) -> str | None:
     "A p-value in two digits; None where there is none."
-    if pd.isna(p):
+    if p is None or pd.isna(p):
         return None
     return f"{p:.2g}" if p > 1e-300 else "below 1e-300"
 

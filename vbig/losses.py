@@ -156,9 +156,11 @@ def full_precision(
     model: nn.Module,  # the bare model, after Accelerate prepared it
 ) -> Iterator[None]:
     "float32 inside the context: no autocast and no TF32."
-    mixed = model.__dict__.get("forward")
+    mixed = model.forward
     original = model.__dict__.get("_original_forward")
-    backends = [torch.backends.cuda.matmul, torch.backends.mkldnn.matmul]
+    # torch replaces this module by an object, which has the attribute, as it is imported
+    mkldnn = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    backends = [torch.backends.cuda.matmul, mkldnn]
     before = [backend.fp32_precision for backend in backends]
     if original is not None:
         model.forward = original

@@ -289,7 +289,7 @@ def baseline_embeddings(
         return torch.zeros_like(x)
     if isinstance(baseline, str) and baseline in BASELINES:
         baseline = _token_baseline(model, baseline)
-    if isinstance(baseline, bool) or not hasattr(baseline, "__index__"):
+    if isinstance(baseline, (bool, str)) or not hasattr(baseline, "__index__"):
         raise ValueError(
             f"unknown baseline {baseline!r}: choose from {', '.join(BASELINES)}, "
             "a token id, or a tensor of embeddings"

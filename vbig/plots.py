@@ -20,6 +20,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
 from sklearn.metrics import confusion_matrix
 
 from .core import LABELS, TWO_WAY_LABELS, is_two_way
@@ -37,7 +38,7 @@ DIVERGING = mpl.colors.LinearSegmentedColormap.from_list(
     ["#b35806", "#f1a340", "#fee0b6", "#ffffff", "#d1e5f0", "#67a9cf", "#2166ac"],
 )
 
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "font.size": 8,
     "axes.titlesize": 9,
     "axes.labelsize": 8,
@@ -219,11 +220,11 @@ def _draw_spread(
     "One model on one set: a point, its interval as a line, or its seeds as ticks."
     point = {**style, "linestyle": "", "linewidth": 0, "markersize": 5}
     ax.plot(spread.middle, y, label=label, **point)
-    if spread.low is not None:
+    if spread.low is not None and spread.high is not None:
         bounds = [spread.low, spread.high]
         ax.plot(bounds, [y, y], color=style["color"], linewidth=1.5)
     if len(spread.seeds) > 1:
-        tick = {"linestyle": "", "marker": "|", "markersize": 7}
+        tick: dict[str, Any] = {"linestyle": "", "marker": "|", "markersize": 7}
         heights = [y] * len(spread.seeds)
         ax.plot(spread.seeds, heights, color=style["color"], **tick)
 
@@ -555,11 +556,21 @@ def plot_artifacts(
     ax = _axes_or_new(ax, width, 3.2)
     significant = frame[frame["significant"].astype(bool)]
     others = frame[~frame["significant"].astype(bool)]
-    grey = {"color": "0.75", "marker": ".", "markersize": 2, "linestyle": ""}
+    grey: dict[str, Any] = {
+        "color": "0.75",
+        "marker": ".",
+        "markersize": 2,
+        "linestyle": "",
+    }
     ax.plot(others["count"], others["share"], label="others", zorder=1, **grey)
     for name, style in _series_styles(_label_names(frame["label"])).items():
         rows = significant[significant["label"].astype(str) == name]
-        points = {**style, "linestyle": "", "linewidth": 0, "markersize": 3.5}
+        points: dict[str, Any] = {
+            **style,
+            "linestyle": "",
+            "linewidth": 0,
+            "markersize": 3.5,
+        }
         ax.plot(rows["count"], rows["share"], label=name, **points)
     _name_points(ax, significant.sort_values("z", ascending=False).head(n_names))
     ax.set(xscale="log", ylim=(-0.03, 1.06))
@@ -586,7 +597,7 @@ def _name_regions(ax: Axes) -> None:
     box = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1}
     for name, x, y in _REGIONS:
         side = "right" if x > 0.5 else "left"
-        place = {"transform": ax.transAxes, "ha": side, "va": "center"}
+        place: dict[str, Any] = {"transform": ax.transAxes, "ha": side, "va": "center"}
         ax.text(x, y, name, size=8, bbox=box, **place)
 
 # %% ../nbs/api/50_plots.ipynb #e1d50a24

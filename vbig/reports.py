@@ -47,7 +47,8 @@ def figure_html(
         raise ValueError(
             "a figure needs a caption: it is what a reader who cannot see the picture gets"
         )
-    whole = getattr(figure, "figure", figure)
+    whole = figure.get_figure(root=True)
+    assert whole is not None, "these axes were removed from their figure"
     buffer = io.BytesIO()
     whole.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
     data = base64.b64encode(buffer.getvalue()).decode()
@@ -513,7 +514,8 @@ def _disagreements_section(frames: Mapping[str, pd.DataFrame], most: int) -> lis
     "Tables of the pairs that only one model gets right."
     parts: list = []
     names = tuple(frames)
-    tables = disagreements(*frames.values(), names, most)
+    one, other = frames.values()
+    tables = disagreements(one, other, names, most)
     for right, wrong in (names, names[::-1]):
         table = tables[right]
         total = len(frames[right])
@@ -581,8 +583,10 @@ def compare_report(
     frames = dict(zip(names, map(read_predictions, files)))
     if groups is not None:
         _check_groups(frames, groups)
+    one, other = frames.values()
     comparison = compare(
-        *frames.values(),
+        one,
+        other,
         names=names,
         groups=groups,
         level=level,
@@ -591,7 +595,7 @@ def compare_report(
     )
     sentence = compare_verdict(comparison)
     table = comparison_table(comparison, score_predictions(frames[names[0]]))
-    by_slice = compare_slices(*frames.values(), names)
+    by_slice = compare_slices(one, other, names)
     sections = [
         ("The numbers", _numbers_section(comparison, table, groups)),
         ("By part", _slices_section(by_slice)),

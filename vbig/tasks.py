@@ -18,7 +18,7 @@ from .core import LABELS, is_two_way
 from .data import load_nli, nli_collator, tokenize_nli
 from .metrics import compute_metrics, nli_metrics
 from .predictions import predict, write_predictions
-from .qa import QATrainer, attribute_qa, prepare_qa
+from .qa import QATrainer, SpanAttribution, attribute_qa, prepare_qa
 from .questions import load_qa, qa_collator, tokenize_qa
 from .trainer import IGTrainer, prepare_nli
 
@@ -228,7 +228,7 @@ def attribute_questions(
     *,
     target: str = "predicted",  # predicted, or label (the gold span)
     **options,  # of `vbig.qa.attribute_qa`
-) -> list[TextAttribution]:  # in the order of the set
+) -> list[SpanAttribution]:  # in the order of the set
     "Attributions of answers."
     if "answers" in dataset.column_names:
         return attribute_qa(model, tokenizer, dataset, target=target, **options)

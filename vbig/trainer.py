@@ -25,6 +25,7 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_utils import TrainOutput
 
 from .arguments import IGTrainingArguments
 from vbig.checkpoints import (
@@ -55,6 +56,8 @@ class CheckedTrainer(Trainer):
     """Hugging Face's Trainer: output folder, disk and checkpoints are checked, resumption
     is exact, the loss is scaled right."""
 
+    args: IGTrainingArguments  # nothing else is taken
+
     def __init__(
         self,
         model: PreTrainedModel | None = None,  # as for the Trainer
@@ -66,7 +69,7 @@ class CheckedTrainer(Trainer):
                 f"args must be IGTrainingArguments, not {type(args).__name__}"
             )
         if args.should_save:
-            check_output(args.output_dir)
+            check_output(str(args.output_dir))
         super().__init__(model, args, **kwargs)
         if not hasattr(self.accelerator.unwrap_model(self.model), "accepts_loss_kwargs"):
             self.model_accepts_loss_kwargs = False
@@ -82,20 +85,26 @@ class CheckedTrainer(Trainer):
         # a checkpoint; True: the newest whole one; "auto": that, or a fresh start where
         # there is none
         resume_from_checkpoint: str | bool | None = None,
-        **kwargs,  # as for the Trainer
-    ):
+        trial: Any = None,  # as for the Trainer
+        ignore_keys_for_eval: list[str] | None = None,  # as for the Trainer
+    ) -> TrainOutput:  # steps, mean loss and times
         "Train, from the beginning or from a checkpoint, after checking that it can be read and the next ones written."
         if not self._sharded():
             resume_from_checkpoint = resolve_checkpoint(
-                self.args.output_dir, resume_from_checkpoint
+                str(self.args.output_dir), resume_from_checkpoint
             )
             if resume_from_checkpoint:
                 check_same_model(self.model, resume_from_checkpoint)
-        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        return super().train(
+            resume_from_checkpoint=resume_from_checkpoint,
+            trial=trial,
+            ignore_keys_for_eval=ignore_keys_for_eval,
+        )
 
     def prepare_training(self) -> None:
         "Called when training starts: model and arguments are those of this run."
         if self.args.should_save and not self._sharded():
+            assert self.model is not None  # `train` has made it
             check_space(self.model, self.args, self.state_bytes())
 
     def state_bytes(self) -> int:
@@ -334,7 +343,8 @@ class IGTrainer(CheckedTrainer):
     """Hugging Face's Trainer with named loss terms: the cross-entropy, the attribution
     penalty lambda * tanh(alpha * mean statistic), and terms of one's own."""
 
-    penalty_class = AttributionPenalty  # what the arguments' penalty becomes
+    # what the arguments' penalty becomes
+    penalty_class: type[AttributionPenalty] = AttributionPenalty
     # columns of a batch that are not the model's, beside those of the terms
     extra_columns: tuple[str, ...] = ("special_tokens_mask",)
 
@@ -355,7 +365,7 @@ class IGTrainer(CheckedTrainer):
         self._given_penalty = penalty
         self.micro_batch = -1  # number of the micro-batch in its step
         self._set_signature_columns_if_needed()
-        self._model_columns = list(self._signature_columns)
+        self._model_columns: list[str] = list(self._signature_columns or ())
         self._set_terms()
 
     @property
@@ -465,11 +475,11 @@ class IGTrainer(CheckedTrainer):
         attributes = vars(self)
         before = {k: v for k, v in attributes.items() if k == "compute_loss"}
         # an attribute of the instance stands before the class's method, also a subclass's
-        self.compute_loss = composed
+        attributes["compute_loss"] = composed
         try:
             yield composed.parts
         finally:
-            del self.compute_loss
+            del attributes["compute_loss"]
             attributes.update(before)
 
     def _parts(self):
