@@ -1,7 +1,7 @@
 """Run one notebook as a test: every cell must pass, and what is made from committed files must not change.
 
-Of the pages in SAME, and of cells that say `#| same`, the text outputs and the contents of the figures are compared with
-what is stored; a cell that shows times says `#| varies`."""
+Of the pages in SAME, and of cells that say `#| same`, the text outputs and the contents of the figures are
+compared with what is stored; a cell that shows times says `#| varies`."""
 
 import json
 import os
