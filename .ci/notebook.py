@@ -96,6 +96,7 @@ def run(place):
     for number, cell in enumerate(notebook.cells):
         if is_skipped(cell):
             continue
+        shell._cell_idx = number  # which cell a traceback names
         outputs = shell.run(cell.source)
         if shell.exc:
             return "\n".join([*problems, shell.prettytb(fname=path)])
