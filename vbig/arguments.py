@@ -19,8 +19,8 @@ from .path import BASELINES, RULES
 from .regularizers import REGULARIZERS
 
 # %% auto #0
-__all__ = ['FIXED_RULES', 'IG_CHOICES', 'PRESETS', 'ig_mode_help', 'refresh_help', 'IGTrainingArguments', 'check_arguments',
-           'preset']
+__all__ = ['FIXED_RULES', 'IG_CHOICES', 'PRESETS', 'ig_mode_help', 'refresh_help', 'IGTrainingArguments',
+           'check_arguments', 'preset']
 
 # %% ../nbs/api/22_arguments.ipynb #ee00a19b
 FIXED_RULES = tuple(rule for rule in RULES if rule != "adaptive")

@@ -38,9 +38,9 @@ from vbig.path import (
 from .words import scores_by_word, trim_span
 
 # %% auto #0
-__all__ = ['ATTRIBUTION_METHODS', 'TEXT_OPTIONS', 'Attribution', 'attribution_method', 'explain', 'integrated_gradients',
-           'TextAttribution', 'check_texts', 'as_text_attribution', 'text_options', 'check_request',
-           'tokenizer_baseline', 'attribute']
+__all__ = ['ATTRIBUTION_METHODS', 'TEXT_OPTIONS', 'Attribution', 'attribution_method', 'explain',
+           'integrated_gradients', 'TextAttribution', 'check_texts', 'as_text_attribution',
+           'text_options', 'check_request', 'tokenizer_baseline', 'attribute']
 
 # %% ../nbs/api/11_attribution.ipynb #0457a3cb
 @dataclass

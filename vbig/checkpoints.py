@@ -22,9 +22,9 @@ from transformers import TrainingArguments
 logger = logging.getLogger(__name__)
 
 # %% auto #0
-__all__ = ['logger', 'CheckpointError', 'damage', 'weight_files', 'check_model_folder', 'OutputError', 'check_output',
-           'checkpoint_bytes', 'check_space', 'checkpoint_problem', 'checkpoints', 'last_checkpoint',
-           'resolve_checkpoint', 'check_same_model']
+__all__ = ['logger', 'CheckpointError', 'damage', 'weight_files', 'check_model_folder', 'OutputError',
+           'check_output', 'checkpoint_bytes', 'check_space', 'checkpoint_problem', 'checkpoints',
+           'last_checkpoint', 'resolve_checkpoint', 'check_same_model']
 
 # %% ../nbs/api/20_checkpoints.ipynb #99b7aecc
 class CheckpointError(ValueError):

@@ -28,8 +28,8 @@ from vbig.penalty import (
 from .regularizers import Penalty, attribution_variance
 
 # %% auto #0
-__all__ = ['ROW', 'LossTerm', 'WindowSums', 'full_precision', 'ProcessSlice', 'slice_for_process', 'unsupported', 'likely_cause',
-           'make_penalty', 'AttributionPenalty']
+__all__ = ['ROW', 'LossTerm', 'WindowSums', 'full_precision', 'ProcessSlice', 'slice_for_process',
+           'unsupported', 'likely_cause', 'make_penalty', 'AttributionPenalty']
 
 # %% ../nbs/api/23_losses.ipynb #841d5dee
 class LossTerm:

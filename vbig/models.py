@@ -46,8 +46,8 @@ from .planted import ABOVE, CUES, NAMES, QA_CUE, QA_FACTS, QA_NAMES, SLOT
 logger = logging.getLogger(__name__)
 
 # %% auto #0
-__all__ = ['logger', 'HEADS', 'OFFLINE', 'planted_vocabulary', 'tiny_tokenizer', 'tiny_model', 'tiny_qa_model', 'order_labels',
-           'Head', 'has_head', 'load_model']
+__all__ = ['logger', 'HEADS', 'OFFLINE', 'planted_vocabulary', 'tiny_tokenizer', 'tiny_model',
+           'tiny_qa_model', 'order_labels', 'Head', 'has_head', 'load_model']
 
 # %% ../nbs/api/21_models.ipynb #7e0f10a7
 # special tokens, the grammar's words, then single characters

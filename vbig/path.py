@@ -18,11 +18,12 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 # %% auto #0
-__all__ = ['RULES', 'BASELINES', 'TOKENS', 'PASS_TOKENS', 'TRAINING_PASS_TOKENS', 'check_count', 'check_rule', 'path_nodes',
-           'unwrap_compiled', 'embedding_layer', 'token_tensor', 'select_rows', 'embed', 'forward_from_embeddings',
-           'baseline_embeddings', 'content_mask', 'deterministic', 'frozen_parameters', 'double_backward',
-           'class_logits', 'resolve_target', 'token_budget', 'select_tokens', 'check_finite', 'Pass', 'EmbeddingPath',
-           'in_order', 'path_values', 'input_values', 'path_slopes', 'path_scores']
+__all__ = ['RULES', 'BASELINES', 'TOKENS', 'PASS_TOKENS', 'TRAINING_PASS_TOKENS', 'check_count', 'check_rule',
+           'path_nodes', 'unwrap_compiled', 'embedding_layer', 'token_tensor', 'select_rows',
+           'embed', 'forward_from_embeddings', 'baseline_embeddings', 'content_mask',
+           'deterministic', 'frozen_parameters', 'double_backward', 'class_logits',
+           'resolve_target', 'token_budget', 'select_tokens', 'check_finite', 'Pass',
+           'EmbeddingPath', 'in_order', 'path_values', 'input_values', 'path_slopes', 'path_scores']
 
 # %% ../nbs/api/10_path.ipynb #d9bbd075
 RULES = (

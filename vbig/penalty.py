@@ -30,7 +30,8 @@ from vbig.path import (
 from .regularizers import Penalty, penalty_context
 
 # %% auto #0
-__all__ = ['PenaltyResult', 'PenaltyError', 'float32_arithmetic', 'Draws', 'draw', 'penalty_gradient', 'RunningPenalty']
+__all__ = ['PenaltyResult', 'PenaltyError', 'float32_arithmetic', 'Draws', 'draw', 'penalty_gradient',
+           'RunningPenalty']
 
 # %% ../nbs/api/13_penalty.ipynb #163ff3cf
 @dataclass

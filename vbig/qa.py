@@ -293,7 +293,8 @@ class SpanPenalty(AttributionPenalty):
     def __init__(
         self,
         penalty: Penalty,  # what is penalised
-        target: Callable = span_target,  # (outputs, inputs) -> one number a row
+        # the scalar attributed: of outputs and inputs, one number a row
+        target: str | int | torch.Tensor | Callable | None = span_target,
         name: str = "ig",  # prefix of the log lines and of the file in a checkpoint
     ):
         super().__init__(penalty, target, name)

@@ -49,7 +49,8 @@ from .regularizers import Penalty, token_columns
 from .words import stop_words
 
 # %% auto #0
-__all__ = ['CheckedTrainer', 'columns_to_make', 'column_tables', 'make_token_columns', 'prepare_nli', 'TermCollator', 'IGTrainer']
+__all__ = ['CheckedTrainer', 'columns_to_make', 'column_tables', 'make_token_columns', 'prepare_nli',
+           'TermCollator', 'IGTrainer']
 
 # %% ../nbs/api/24_trainer.ipynb #a070a1b8
 class CheckedTrainer(Trainer):
