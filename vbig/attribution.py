@@ -18,6 +18,7 @@ import torch
 from scipy.interpolate import CubicSpline
 from torch import nn
 from tqdm.auto import tqdm
+from transformers import PreTrainedModel
 
 from .data import encode_pair
 from vbig.path import (
@@ -773,7 +774,7 @@ def _bar(total, progress):
 
 # %% ../nbs/api/11_attribution.ipynb #e349ded3
 def attribute(
-    model: nn.Module,  # a Hugging Face sequence classifier
+    model: PreTrainedModel,  # a sequence classifier
     tokenizer: Callable,  # its tokenizer (a fast one: offsets are needed)
     premises: str | Sequence[str],  # texts
     # second texts, as many; None for single texts

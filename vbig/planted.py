@@ -501,7 +501,7 @@ def _planted_question(rng, split, strength):
 def _question_rows(n, split, strength, seed, seen):
     "`n` questions whose text without the cue is not in `seen`; the random numbers are the split's own."
     rng = random.Random(f"{seed}/{split}")
-    rows: list[dict] = []
+    rows = []
     while len(rows) < n:
         row = _planted_question(rng, split, strength)
         without_cue = row["context"].replace(QA_CUE + " ", ""), row["question"]
