@@ -19,7 +19,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/vbig', 'doc_host': 'https:
             'vbig.arguments': { 'vbig.arguments.IGTrainingArguments': ('nbs/api/arguments.html#igtrainingarguments', 'vbig/arguments.py'),
                                 'vbig.arguments.IGTrainingArguments.__post_init__': ( 'nbs/api/arguments.html#igtrainingarguments.__post_init__',
                                                                                       'vbig/arguments.py'),
-                                'vbig.arguments._argument': ('nbs/api/arguments.html#_argument', 'vbig/arguments.py'),
                                 'vbig.arguments.check_arguments': ('nbs/api/arguments.html#check_arguments', 'vbig/arguments.py'),
                                 'vbig.arguments.ig_mode_help': ('nbs/api/arguments.html#ig_mode_help', 'vbig/arguments.py'),
                                 'vbig.arguments.preset': ('nbs/api/arguments.html#preset', 'vbig/arguments.py'),

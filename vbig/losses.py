@@ -423,7 +423,7 @@ class AttributionPenalty(LossTerm):
     def check(self, trainer):
         reason = unsupported(trainer)
         if reason:
-            mode = trainer.args.ig_mode
+            mode = self.penalty.mode
             raise ValueError(f"the penalty {mode!r} cannot be trained here: {reason}")
 
     def bind(self, trainer):

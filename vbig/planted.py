@@ -534,7 +534,7 @@ def planted_qa(
     # needs_name (whether the rival's thing is of the same kind), kind, cued,
     # artifact_spans_context
 ) -> DatasetDict:
-    "Questions about small texts whose answers follow from what is told, with a cue word that is planted beside the answer."
+    "Questions about small texts whose answers follow from what is told, with a cue word planted beside the answer."
     _check_sizes(n_train=n_train, n_eval=n_eval)
     _check_strength("strength", strength)
     sizes = dict(clean=n_eval, challenge=n_eval, validation=n_eval, train=n_train)

@@ -161,9 +161,8 @@ def negative_entropy(
 # %% ../nbs/api/12_regularizers.ipynb #819c4675
 def pair_rows(
     batch: Mapping[str, list],  # what a maker is given
-) -> Iterator[
-    tuple
-]:  # (premise, hypothesis, offsets, segment), as `pair_weights` takes them
+    # (premise, hypothesis, offsets, segment), as `pair_weights` takes them
+) -> Iterator[tuple[str, str, list, list]]:
     "The pairs of a batch, one by one."
     return zip(
         batch["premise"],

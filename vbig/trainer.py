@@ -52,7 +52,8 @@ __all__ = ['CheckedTrainer', 'columns_to_make', 'column_tables', 'make_token_col
 
 # %% ../nbs/api/24_trainer.ipynb #a070a1b8
 class CheckedTrainer(Trainer):
-    "Hugging Face's Trainer: output folder, disk and checkpoints are checked, resumption is exact, the loss is scaled right."
+    """Hugging Face's Trainer: output folder, disk and checkpoints are checked, resumption
+    is exact, the loss is scaled right."""
 
     def __init__(
         self,
@@ -148,12 +149,17 @@ def columns_to_make(
     return tuple(dict.fromkeys(needs)), sorted(set(needs) - present)
 
 
-def column_tables(args, make, weights):
+def column_tables(
+    args: IGTrainingArguments,  # with ig_stopwords
+    missing: Sequence[str],  # the columns to make
+    artifact_weights: Mapping[str, float] | None = None,  # see `make_token_columns`
+) -> dict[str, Any]:
     "What `token_columns` takes beside a batch."
-    words = None
-    if "stopword_mask" in make:
-        words = dict.fromkeys(sorted(stop_words(args.ig_stopwords)), 1.0)
-    return dict(needs=make, words=words, weights=weights)
+    words: str | list[str] = args.ig_stopwords
+    if "stopword_mask" in missing:
+        # not the name of a file, whose words may change behind the cache of `map`
+        words = sorted(stop_words(args.ig_stopwords))
+    return dict(needs=missing, stop_words=words, artifact_weights=artifact_weights)
 
 
 def make_token_columns(
@@ -217,7 +223,8 @@ def prepare_nli(
 # %% ../nbs/api/24_trainer.ipynb #ef7850f7
 @dataclass
 class TermCollator:
-    "A collator that carries per-example columns past another, which is asked for no column that an evaluation set lacks."
+    """A collator that carries per-example columns past another one, which is asked for no
+    column that an evaluation set lacks."""
 
     collator: Callable  # list of examples -> batch
     example_columns: tuple[str, ...] = ()  # with one value an example
@@ -324,7 +331,8 @@ class _ComposedLoss:
 
 # %% ../nbs/api/24_trainer.ipynb #2ce031c5
 class IGTrainer(CheckedTrainer):
-    "Hugging Face's Trainer with named loss terms: cross-entropy + lambda * tanh(alpha * mean statistic) + terms of one's own."
+    """Hugging Face's Trainer with named loss terms: the cross-entropy, the attribution
+    penalty lambda * tanh(alpha * mean statistic), and terms of one's own."""
 
     penalty_class = AttributionPenalty  # what the arguments' penalty becomes
     # columns of a batch that are not the model's, beside those of the terms
@@ -346,6 +354,8 @@ class IGTrainer(CheckedTrainer):
         self._given_terms = list(loss_terms or ())
         self._given_penalty = penalty
         self.micro_batch = -1  # number of the micro-batch in its step
+        self._set_signature_columns_if_needed()
+        self._model_columns = list(self._signature_columns)
         self._set_terms()
 
     @property
@@ -428,17 +438,16 @@ class IGTrainer(CheckedTrainer):
 
     def _carry_columns(self):
         "Number the training set's rows, and let the collator carry what the terms read."
-        self._signature_columns = None
-        super()._set_signature_columns_if_needed()
         own = [ROW, *self.extra_columns]
         carried = []
         for term in self.loss_terms:
             own += [*term.token_columns, *term.example_columns]
             carried += term.example_columns
-        self._own_columns = set(own) - set(self._signature_columns)
+        self._own_columns = set(own) - set(self._model_columns)
+        self._signature_columns = list(self._model_columns)
         if not self.loss_terms:
             return
-        self._signature_columns = list(dict.fromkeys([*self._signature_columns, *own]))
+        self._signature_columns = list(dict.fromkeys([*self._model_columns, *own]))
         collator = self.data_collator
         if isinstance(collator, TermCollator):
             collator = collator.collator
@@ -453,12 +462,15 @@ class IGTrainer(CheckedTrainer):
             yield {}
             return
         composed = _ComposedLoss(self, terms, inputs)
-        # the instance's attribute stands before the class's method, also a subclass's
+        attributes = vars(self)
+        before = {k: v for k, v in attributes.items() if k == "compute_loss"}
+        # an attribute of the instance stands before the class's method, also a subclass's
         self.compute_loss = composed
         try:
             yield composed.parts
         finally:
             del self.compute_loss
+            attributes.update(before)
 
     def _parts(self):
         "Means over the window's steps of the parts of the loss, and what the terms tell."
