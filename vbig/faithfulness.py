@@ -206,7 +206,7 @@ def faithfulness(
 def _planted_units(
     attribution: Any, spans: Sequence[Sequence[tuple[int, int]]]
 ) -> np.ndarray:
-    "Which units of an attribution overlap a planted span of their text; `spans` are the premise's and the hypothesis's."
+    "Which units of an attribution overlap a planted span of their text; `spans` are those of both texts."
     planted = np.zeros(len(attribution.offsets), dtype=bool)
     for unit, (start, end) in enumerate(attribution.offsets):
         segment = attribution.segment[unit]
