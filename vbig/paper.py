@@ -38,10 +38,10 @@ from .statistics import interval_text, verdict
 from .trainer import prepare_nli
 
 # %% auto #0
-__all__ = ['RECIPES', 'HUB_SETS', 'DEFAULT_FLAGS', 'PAPER_PAIRS', 'CAD', 'SNLI_PAIRS', 'ig_settings',
-           'as_run', 'gradient_text', 'Study', 'train_command', 'attribution_statistics', 'collect',
-           'make_runs', 'Run', 'read_runs', 'paired', 'signed_text', 'difference_text',
-           'direction_text', 'by_seeds', 'setting_text', 'intervals_text', 'step_cost', 'main']
+__all__ = ['RECIPES', 'HUB_SETS', 'DEFAULT_FLAGS', 'PAPER_PAIRS', 'CAD', 'SNLI_PAIRS', 'ig_settings', 'as_run', 'gradient_text',
+           'Study', 'train_command', 'attribution_statistics', 'collect', 'make_runs', 'Run', 'read_runs', 'paired',
+           'metric_of', 'mean_statistic', 'signed_text', 'difference_text', 'direction_text', 'paired_row',
+           'runs_of_first_seed', 'by_seeds', 'setting_text', 'intervals_text', 'step_cost', 'main']
 
 # %% ../nbs/paper/runs.ipynb #5343f61f
 _VARIANCE = dict(ig_mode="variance", lambda_reg=0.1, alpha_scale=10)
@@ -635,24 +635,29 @@ def read_runs(
     return {recipe: of_recipe for recipe, of_recipe in runs.items() if of_recipe}
 
 # %% ../nbs/paper/runs.ipynb #69e40452
+def _by_seed(runs):
+    return {run.seed: run for run in runs}
+
+
 def paired(
     runs: Mapping[str, list[Run]],  # of `read_runs`
-    value: Callable,  # Run -> number
+    value: Callable[[Run], float],  # what is compared, such as `metric_of("accuracy")`
     recipes: Sequence[str] = ("none", "variance"),  # two names
-) -> dict[
-    str, Any
-]:  # baseline, penalised, difference, low, high, p (None with one seed), seeds
+    # baseline, penalised, difference, low, high, p (None with one seed), seeds
+) -> dict[str, Any]:
     "A number of two recipes over the seeds that both have, and its paired difference with a 95 % t interval."
-    first, second = ({run.seed: run for run in runs[recipe]} for recipe in recipes)
-    seeds = sorted(first.keys() & second.keys())
+    first, second = recipes
+    of_first = _by_seed(runs[first])
+    of_second = _by_seed(runs[second])
+    seeds = sorted(of_first.keys() & of_second.keys())
     if not seeds:
         raise DataError(
-            f"{recipes[0]} and {recipes[1]} have no seed in common",
+            f"{first} and {second} have no seed in common",
             right="the same --seeds for both",
         )
     values = {
-        "baseline": [value(first[seed]) for seed in seeds],
-        "penalised": [value(second[seed]) for seed in seeds],
+        "baseline": [value(of_first[seed]) for seed in seeds],
+        "penalised": [value(of_second[seed]) for seed in seeds],
     }
     table = over_seeds(values).set_index("method")
     row = table.loc["penalised"]
@@ -667,6 +672,29 @@ def paired(
     )
 
 
+def metric_of(
+    name: str,  # such as "accuracy" or "ece", of `nli_metrics`
+    place: str = "snli_dev",  # name of an evaluation set
+) -> Callable[[Run], float]:
+    "A metric on one set, as a function of a run."
+
+    def value(run):
+        return run.metrics[place][name]
+
+    return value
+
+
+def mean_statistic(
+    name: str,  # of `attribution_statistics`
+) -> Callable[[Run], float]:
+    "The mean of an attribution statistic over pairs, as a function of a run."
+
+    def value(run):
+        return float(run.statistics()[name].mean())
+
+    return value
+
+# %% ../nbs/paper/runs.ipynb #7d1c5a90
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -699,6 +727,38 @@ def direction_text(
 ) -> str:  # one of the three
     "What the interval says of the direction."
     return verdict(found["low"], found["high"], better=up, worse=down, unclear=unknown)
+
+
+def paired_row(
+    found: Mapping[str, Any],  # of `paired`
+    digits: int = 4,  # after the point
+    scale: float = 1,  # 100 for points
+    down: str = "falls",  # the verdict where the number falls
+    up: str = "rises",  # the verdict where it rises
+) -> dict[str, str]:  # baseline, IG variance, difference, verdict
+    "The row of a table that compares the paper's penalty with the baseline."
+    return {
+        "baseline": f"{scale * found['baseline']:.{digits}f}",
+        "IG variance": f"{scale * found['penalised']:.{digits}f}",
+        "difference": difference_text(found, digits, scale),
+        "verdict": direction_text(found, down, up),
+    }
+
+# %% ../nbs/paper/runs.ipynb #e19f04d2
+def runs_of_first_seed(
+    runs: Mapping[str, list[Run]],  # of `read_runs`
+    recipes: Sequence[str] = ("none", "variance"),
+) -> dict[str, Run]:  # recipe -> its run with that seed
+    "A run of each recipe, of the first seed that all of them have."
+    by_seed = {recipe: _by_seed(runs[recipe]) for recipe in recipes}
+    common = set.intersection(*(set(of_recipe) for of_recipe in by_seed.values()))
+    if not common:
+        raise DataError(
+            f"{' and '.join(recipes)} have no seed in common",
+            right="the same --seeds for both",
+        )
+    first = min(common)
+    return {recipe: of_recipe[first] for recipe, of_recipe in by_seed.items()}
 
 # %% ../nbs/paper/runs.ipynb #1e84c41f
 def _seeds_of(runs):
