@@ -14,7 +14,6 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import TrainingArguments

@@ -16,7 +16,6 @@ import datasets
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
 from transformers import (
     EarlyStoppingCallback,
     PreTrainedModel,
