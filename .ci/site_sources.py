@@ -14,6 +14,9 @@ proc = root / "_proc"
 SIGNATURE_WIDTH = (
     76  # characters of a signature's line that a page in a window of 1,200 pixels shows
 )
+LINK_IN_LINK = re.compile(
+    r"\[([^\[\]\n]*)\[(`[^`\n]+`)\]\([^)\s]+\)([^\[\]\n]*)\](\([^)\s]+\))"
+)
 SIGNATURE_BLOCK = re.compile(r"^(```python\n)(.*?)(\n```)$", re.S | re.M)
 CLEANER_CODE = (
     (r"(\w+):VAR_POSITIONAL", r"*\1"),
@@ -136,6 +139,9 @@ def tidy(path):
         )
 
     def mend(text):
+        text = LINK_IN_LINK.sub(
+            r"[\1\2\3]\4", text
+        )  # nbdev links names, in the text of a link too
         text = re.sub(
             rf"\[(`_\w+`)\]\({re.escape(start)}/[^)\s]+\)", r"\1", text
         )  # what is private has no page
