@@ -107,7 +107,7 @@ def prepare(*words):
     call(ruff, "check", "--quiet", "--select", "I", "--fix", *code)
     call(ruff, "format", "--quiet", *code)
     call(python, ".ci/colab.py")
-    call(python, "-c", "from nbdev.doclinks import nbdev_export; nbdev_export()")
+    call(python, ".ci/export.py")
     call(python, ".ci/readme.py")
     call(python, "-c", "from nbdev.clean import nbdev_clean; nbdev_clean('nbs')")
 

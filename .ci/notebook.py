@@ -1,7 +1,7 @@
 """Run one notebook as a test: every cell must pass, and what is made from committed files must not change.
 
-Of the pages in SAME, and of cells that say `#| same`, the text outputs and the contents of the figures are compared with
-what is stored; a cell that shows times says `#| varies`."""
+Of the pages in SAME, and of cells that say `#| same`, the text outputs and the contents of the figures are
+compared with what is stored; a cell that shows times says `#| varies`."""
 
 import json
 import os
@@ -96,6 +96,7 @@ def run(place):
     for number, cell in enumerate(notebook.cells):
         if is_skipped(cell):
             continue
+        shell._cell_idx = number  # which cell a traceback names
         outputs = shell.run(cell.source)
         if shell.exc:
             return "\n".join([*problems, shell.prettytb(fname=path)])

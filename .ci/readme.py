@@ -14,22 +14,23 @@ HIDDEN = re.compile(r"^#\|\s*(hide|include:\s*false)\s*$", re.M)
 NOTE = "<!-- Made from nbs/index.ipynb by `python3 make.py prepare`: edit the notebook, not this file. -->\n\n"
 
 
+def shown_source(source):
+    "The source of a code cell without directives; none where only its output is shown."
+    if re.search(r"^#\|\s*echo:\s*false", source, re.M):
+        return ""
+    lines = [line for line in source.splitlines() if not line.startswith("#|")]
+    return "\n".join(lines).strip()
+
+
 def shown(cells):
     "The cells a reader sees, without directives; a cell with `echo: false` keeps its output only."
     for cell in cells:
-        if cell.cell_type == "raw" or (
-            cell.cell_type == "code" and HIDDEN.search(cell.source)
-        ):
+        if cell.cell_type == "raw":
+            continue
+        if cell.cell_type == "code" and HIDDEN.search(cell.source):
             continue
         if cell.cell_type == "code":
-            echo = not re.search(r"^#\|\s*echo:\s*false", cell.source, re.M)
-            cell.source = (
-                "\n".join(
-                    l for l in cell.source.splitlines() if not l.startswith("#|")
-                ).strip()
-                if echo
-                else ""
-            )
+            cell.source = shown_source(cell.source)
         yield cell
 
 
@@ -44,12 +45,13 @@ def make_readme():
             "nbs/index.ipynb: a figure that README.md shows must be a file that Markdown links to, not a cell's output"
         )
     text = re.sub(r"```(?:python)?\n\s*```\n", "", text)
-    text = re.sub(
-        r"\]\((?!https?:|#|mailto:)(?:\.\./)?([^)]+)\)",
-        lambda m: f"]({link(m[1])})",
-        text,
-    )
+    text = re.sub(r"\]\((?!https?:|#|mailto:)(?:\.\./)?([^)]+)\)", relinked, text)
     return NOTE + re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def relinked(match):
+    "A link of Markdown as seen from the top level."
+    return f"]({link(match[1])})"
 
 
 def link(target):

@@ -22,7 +22,8 @@ from .questions import answer_piece, context_positions, qa_collator, unpadded
 from .statistics import percentile_interval, resamples
 
 # %% auto #0
-__all__ = ['predict_qa', 'postprocess_qa', 'qa_scores', 'paragraphs', 'qa_metrics', 'best_null_threshold', 'write_qa_predictions']
+__all__ = ['predict_qa', 'postprocess_qa', 'qa_scores', 'paragraphs', 'qa_metrics', 'best_null_threshold',
+           'write_qa_predictions']
 
 # %% ../nbs/api/41_answers.ipynb #46618082
 def predict_qa(

@@ -8,18 +8,19 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from transformers import TrainingArguments
 
+from .core import argument
 from .path import BASELINES, RULES
 from .regularizers import REGULARIZERS
 
 # %% auto #0
-__all__ = ['FIXED_RULES', 'IG_CHOICES', 'PRESETS', 'ig_mode_help', 'refresh_help', 'IGTrainingArguments', 'check_arguments',
-           'preset']
+__all__ = ['FIXED_RULES', 'IG_CHOICES', 'PRESETS', 'ig_mode_help', 'refresh_help', 'IGTrainingArguments',
+           'check_arguments', 'preset']
 
 # %% ../nbs/api/22_arguments.ipynb #ee00a19b
 FIXED_RULES = tuple(rule for rule in RULES if rule != "adaptive")
@@ -48,11 +49,6 @@ def refresh_help(
             action.help = ig_mode_help()
 
 # %% ../nbs/api/22_arguments.ipynb #2b882e87
-def _argument(default, text):
-    "A field with a default and a help text."
-    return field(default=default, metadata={"help": text})
-
-
 @dataclass
 class IGTrainingArguments(TrainingArguments):
     """Arguments of `IGTrainer`: those of `TrainingArguments` and the penalty's.
@@ -66,77 +62,75 @@ class IGTrainingArguments(TrainingArguments):
       it has waited), and `eval_strategy` and `save_strategy` are "epoch" unless
       `eval_strategy` is given."""
 
-    logging_steps: float = _argument(
+    logging_steps: float = argument(
         50, "Log every so many steps (below 1: this fraction of the run)."
     )
-    ig_mode: str = _argument("none", ig_mode_help())
-    lambda_reg: float = _argument(
+    ig_mode: str = argument("none", ig_mode_help())
+    lambda_reg: float = argument(
         0.1,
         "Weight of the penalty beside the cross-entropy, and the most it can add to the "
         "loss.",
     )
-    alpha_scale: float = _argument(
+    alpha_scale: float = argument(
         1.0,
         "Scale inside tanh: the penalty levels off where the statistic exceeds "
         "1/alpha_scale.",
     )
-    ig_estimator: str = _argument(
+    ig_estimator: str = argument(
         "sampled",
         "How the penalty's gradient is computed: full (exact to quadrature), sampled "
         "(unbiased and cheap), embedding (what the published code computed).",
     )
-    ig_fraction: float = _argument(
+    ig_fraction: float = argument(
         0.25, "sampled: fraction of each batch that is regularised, above 0 and up to 1."
     )
-    ig_attribution_nodes: int = _argument(
+    ig_attribution_nodes: int = argument(
         4,
         "sampled: path nodes an example from which its attribution is estimated, without "
         "a graph.",
     )
-    ig_gradient_nodes: int = _argument(
+    ig_gradient_nodes: int = argument(
         1, "sampled: path nodes an example at which the gradient is taken, on average."
     )
-    ig_every: int = _argument(
+    ig_every: int = argument(
         1,
         "Regularise every so many steps: with so many times the weight, or, with "
         "momentum, holding the mean in between.",
     )
-    ig_momentum: float | None = _argument(
+    ig_momentum: float | None = argument(
         None,
         "Momentum of the running mean of the penalty's gradient over steps, 0 to below "
         "1; 0: none (default: 0.9 for sampled, else 0).",
     )
-    ig_steps: int = _argument(20, "Path nodes of Integrated Gradients.")
-    ig_rule: str = _argument(
+    ig_steps: int = argument(20, "Path nodes of Integrated Gradients.")
+    ig_rule: str = argument(
         "riemann_middle", f"Quadrature rule: {', '.join(FIXED_RULES)}."
     )
-    ig_baseline: str = _argument(
-        "zero", f"Where the path begins: {', '.join(BASELINES)}."
-    )
-    ig_target: str = _argument(
+    ig_baseline: str = argument("zero", f"Where the path begins: {', '.join(BASELINES)}.")
+    ig_target: str = argument(
         "label", "Which class's logit is attributed: label, predicted."
     )
-    ig_tokens: str = _argument(
+    ig_tokens: str = argument(
         "content",
         "Tokens that the statistic runs over: content (no padding, no special tokens), "
         "attended (no padding), all (as in the paper); for questions also question (its "
         "content tokens).",
     )
-    ig_stopwords: str = _argument(
+    ig_stopwords: str = argument(
         "nltk",
         "stopwords, both: the stop words: nltk, sklearn, or a file with a word a line.",
     )
-    ig_stopword_weight: float = _argument(
+    ig_stopword_weight: float = argument(
         0.1, "both: weight of the stop-word mass beside the variance."
     )
-    ig_batch_size: int | None = _argument(
+    ig_batch_size: int | None = argument(
         None, "Rows in one pass of the penalty (default: chosen to fit)."
     )
-    early_stopping_patience: int | None = _argument(
+    early_stopping_patience: int | None = argument(
         None,
         "Stop after so many evaluations without improvement of metric_for_best_model.",
     )
-    early_stopping_threshold: float = _argument(
+    early_stopping_threshold: float = argument(
         0.0, "How much metric_for_best_model must change to count as improvement."
     )
 
@@ -184,7 +178,7 @@ def check_arguments(
         value = getattr(args, name)
         if value is not None and not least <= value < math.inf:
             raise ValueError(f"{name}={value}: must be {least} or more, and finite")
-    if args.ig_momentum >= 1:
+    if args.ig_momentum is not None and args.ig_momentum >= 1:
         raise ValueError(f"ig_momentum={args.ig_momentum}: must be below 1")
     if not 0 < args.ig_fraction <= 1:
         raise ValueError(f"ig_fraction={args.ig_fraction}: must be above 0 and at most 1")

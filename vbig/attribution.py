@@ -18,6 +18,7 @@ import torch
 from scipy.interpolate import CubicSpline
 from torch import nn
 from tqdm.auto import tqdm
+from transformers import PreTrainedModel
 
 from .data import encode_pair
 from vbig.path import (
@@ -38,9 +39,9 @@ from vbig.path import (
 from .words import scores_by_word, trim_span
 
 # %% auto #0
-__all__ = ['ATTRIBUTION_METHODS', 'TEXT_OPTIONS', 'Attribution', 'attribution_method', 'explain', 'integrated_gradients',
-           'TextAttribution', 'check_texts', 'as_text_attribution', 'text_options', 'check_request',
-           'tokenizer_baseline', 'attribute']
+__all__ = ['ATTRIBUTION_METHODS', 'TEXT_OPTIONS', 'Attribution', 'attribution_method', 'explain',
+           'integrated_gradients', 'TextAttribution', 'check_texts', 'as_text_attribution',
+           'text_options', 'check_request', 'tokenizer_baseline', 'attribute']
 
 # %% ../nbs/api/11_attribution.ipynb #0457a3cb
 @dataclass
@@ -628,6 +629,7 @@ def as_text_attribution(
     label: str | None,  # name of what is true, where given
 ) -> TextAttribution:
     "Example `i` of an `Attribution` as `kind`, with the names of what was predicted, attributed and true."
+    assert found.attribution is not None  # `explain` names the method
     _, segments, truncated = coded
     scores = found.scores[i, : len(segments)].tolist()
     pieces = _pieces(scores, coded, texts, unit)
@@ -641,7 +643,7 @@ def as_text_attribution(
         scores=[score for _, score, _, _ in pieces],
         offsets=[span for _, _, span, _ in pieces],
         segment=[segment for _, _, _, segment in pieces],
-        predicted=max(probabilities, key=probabilities.get),
+        predicted=max(probabilities, key=probabilities.__getitem__),
         probabilities=probabilities,
         target=target,
         label=label,
@@ -772,7 +774,7 @@ def _bar(total, progress):
 
 # %% ../nbs/api/11_attribution.ipynb #e349ded3
 def attribute(
-    model: nn.Module,  # a Hugging Face sequence classifier
+    model: PreTrainedModel,  # a sequence classifier
     tokenizer: Callable,  # its tokenizer (a fast one: offsets are needed)
     premises: str | Sequence[str],  # texts
     # second texts, as many; None for single texts
@@ -821,7 +823,8 @@ def attribute(
         labels = _classes(labels, names, len(premises), "label")
     classes = _target_classes(target, labels, names, len(premises))
     device = next(model.parameters()).device
-    texts = list(zip(premises, hypotheses or [None] * len(premises)))
+    second_texts: Sequence[str | None] = hypotheses or [None] * len(premises)
+    texts = list(zip(premises, second_texts))
     coded = [_encode(tokenizer, *pair, max_length) for pair in texts]
     results: dict[int, TextAttribution] = {}
     with _bar(len(coded), progress) as bar:

@@ -14,7 +14,6 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import TrainingArguments
@@ -22,9 +21,9 @@ from transformers import TrainingArguments
 logger = logging.getLogger(__name__)
 
 # %% auto #0
-__all__ = ['logger', 'CheckpointError', 'damage', 'weight_files', 'check_model_folder', 'OutputError', 'check_output',
-           'checkpoint_bytes', 'check_space', 'checkpoint_problem', 'checkpoints', 'last_checkpoint',
-           'resolve_checkpoint', 'check_same_model']
+__all__ = ['logger', 'CheckpointError', 'damage', 'weight_files', 'check_model_folder', 'OutputError',
+           'check_output', 'checkpoint_bytes', 'check_space', 'checkpoint_problem', 'checkpoints',
+           'last_checkpoint', 'resolve_checkpoint', 'check_same_model']
 
 # %% ../nbs/api/20_checkpoints.ipynb #99b7aecc
 class CheckpointError(ValueError):
@@ -151,7 +150,7 @@ def check_space(
     needed = weights
     if args.save_strategy != "no":
         needed += checkpoints_at_once * checkpoint
-    free = shutil.disk_usage(args.output_dir).free
+    free = shutil.disk_usage(str(args.output_dir)).free
     if needed <= free:
         return
     raise OutputError(
@@ -250,10 +249,11 @@ def resolve_checkpoint(
                 "('auto' would start afresh)"
             )
         return None if newest is None else str(newest)
-    problem = checkpoint_problem(wanted)
+    folder = Path(str(wanted))
+    problem = checkpoint_problem(folder)
     if problem:
         raise CheckpointError(
-            f"cannot resume from {wanted}: {problem}. {_whole_beside(Path(wanted))}"
+            f"cannot resume from {wanted}: {problem}. {_whole_beside(folder)}"
         )
     return str(wanted)
 

@@ -17,7 +17,7 @@ from torch import nn
 from .data import tokenize_nli
 from .metrics import probabilities, weighted_auc
 from .predictions import TOKENISED_COLUMNS, predict
-from .statistics import percentile_interval, resamples
+from .statistics import bootstrap_interval
 from .words import segments
 
 # %% auto #0
@@ -93,8 +93,8 @@ def _measure(
     name: str,
     losses: np.ndarray,  # [n, orders, fractions], the attribution's order first
     sign: int,  # 1 where a high value is good, -1 where a low one is
-    weights: np.ndarray,  # [resamples, n], how often each example was drawn
     level: float,
+    seed: int,
 ) -> dict[str, float | None]:
     "One measure, its value for random orders, and the gain over them with an interval."
     values = losses[:, 0].mean(1)
@@ -103,7 +103,7 @@ def _measure(
     random_values = losses[:, 1:].mean((1, 2))
     gains = sign * (values - random_values)
     gain = float(gains.mean())
-    low, high = percentile_interval(weights @ gains / len(gains), gain, level)
+    low, high = bootstrap_interval(gains, level, seed=seed)
     return {
         name: float(values.mean()),
         f"{name}_random": float(random_values.mean()),
@@ -195,11 +195,10 @@ def faithfulness(
     n = len(attributions)
     probs = probabilities(logits).reshape(n, len(variants) // n, -1)
     losses = _losses(probs, 1 + n_random, len(fractions))
-    weights = np.concatenate(list(resamples(n, 1000, seed=seed)))
     return {
         "n": n,
-        **_measure("comprehensiveness", losses[:, :, 0], 1, weights, level),
-        **_measure("sufficiency", losses[:, :, 1], -1, weights, level),
+        **_measure("comprehensiveness", losses[:, :, 0], 1, level, seed),
+        **_measure("sufficiency", losses[:, :, 1], -1, level, seed),
         "curves": _curves(losses, fractions),
     }
 
@@ -207,7 +206,7 @@ def faithfulness(
 def _planted_units(
     attribution: Any, spans: Sequence[Sequence[tuple[int, int]]]
 ) -> np.ndarray:
-    "Which units of an attribution overlap a planted span of their text; `spans` are the premise's and the hypothesis's."
+    "Which units of an attribution overlap a planted span of their text; `spans` are those of both texts."
     planted = np.zeros(len(attribution.offsets), dtype=bool)
     for unit, (start, end) in enumerate(attribution.offsets):
         segment = attribution.segment[unit]
@@ -280,12 +279,9 @@ def attribution_recovery(
         return _no_recovery()
 
     values = np.array(rows)
-    n = len(rows)
-    weights = np.concatenate(list(resamples(n, 1000, seed=seed)))
-    resampled = weights @ values / n
-    result: dict[str, Any] = {"n": n}
+    result: dict[str, Any] = {"n": len(rows)}
     for i, name in enumerate(_RECOVERY):
         mean = float(values[:, i].mean())
-        low, high = percentile_interval(resampled[:, i], mean, level)
+        low, high = bootstrap_interval(values[:, i], level, seed=seed)
         result |= {name: mean, f"{name}_low": low, f"{name}_high": high}
     return result

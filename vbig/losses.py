@@ -5,8 +5,7 @@
 # %% ../nbs/api/23_losses.ipynb #c92e566c
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -28,8 +27,8 @@ from vbig.penalty import (
 from .regularizers import Penalty, attribution_variance
 
 # %% auto #0
-__all__ = ['ROW', 'LossTerm', 'WindowSums', 'full_precision', 'ProcessSlice', 'slice_for_process', 'unsupported', 'likely_cause',
-           'make_penalty', 'AttributionPenalty']
+__all__ = ['ROW', 'LossTerm', 'WindowSums', 'ProcessSlice', 'slice_for_process', 'unsupported',
+           'likely_cause', 'make_penalty', 'AttributionPenalty']
 
 # %% ../nbs/api/23_losses.ipynb #841d5dee
 class LossTerm:
@@ -149,29 +148,6 @@ class WindowSums:
             sums = accelerator.reduce(sums.float().to(accelerator.device), "sum")
         self.values = dict.fromkeys(self.values, 0.0)
         return dict(zip(self.values, sums.tolist(), strict=True))
-
-# %% ../nbs/api/23_losses.ipynb #53058db8
-@contextlib.contextmanager
-def full_precision(
-    model: nn.Module,  # the bare model, after Accelerate prepared it
-) -> Iterator[None]:
-    "float32 inside the context: no autocast and no TF32."
-    mixed = model.__dict__.get("forward")
-    original = model.__dict__.get("_original_forward")
-    backends = [torch.backends.cuda.matmul, torch.backends.mkldnn.matmul]
-    before = [backend.fp32_precision for backend in backends]
-    if original is not None:
-        model.forward = original
-    for backend in backends:
-        backend.fp32_precision = "ieee"
-    try:
-        with torch.autocast(next(model.parameters()).device.type, enabled=False):
-            yield
-    finally:
-        for backend, value in zip(backends, before):
-            backend.fp32_precision = value
-        if original is not None:
-            model.forward = mixed
 
 # %% ../nbs/api/23_losses.ipynb #fb4b5c7e
 @dataclass
@@ -423,7 +399,7 @@ class AttributionPenalty(LossTerm):
     def check(self, trainer):
         reason = unsupported(trainer)
         if reason:
-            mode = trainer.args.ig_mode
+            mode = self.penalty.mode
             raise ValueError(f"the penalty {mode!r} cannot be trained here: {reason}")
 
     def bind(self, trainer):
@@ -486,24 +462,23 @@ class AttributionPenalty(LossTerm):
         scale = here.weight / trainer.current_gradient_accumulation_steps
         measure_gap = not self.sums.values["gaps"]
         try:
-            with full_precision(trainer.model):
-                result = self.running.update(
-                    batch,
-                    self.penalty,
-                    advance=trainer.micro_batch <= 0,
-                    scale=scale,
-                    estimator=args.ig_estimator,
-                    n_steps=args.ig_steps,
-                    rule=args.ig_rule,
-                    baseline=args.ig_baseline,
-                    target=args.ig_target if self.target is None else self.target,
-                    tokens=args.ig_tokens,
-                    draws=here.draws,
-                    reduce_mean=here.reduce_mean,
-                    spread=here.spread,
-                    internal_batch_size=args.ig_batch_size,
-                    completeness=measure_gap,
-                )
+            result = self.running.update(
+                batch,
+                self.penalty,
+                advance=trainer.micro_batch <= 0,
+                scale=scale,
+                estimator=args.ig_estimator,
+                n_steps=args.ig_steps,
+                rule=args.ig_rule,
+                baseline=args.ig_baseline,
+                target=args.ig_target if self.target is None else self.target,
+                tokens=args.ig_tokens,
+                draws=here.draws,
+                reduce_mean=here.reduce_mean,
+                spread=here.spread,
+                internal_batch_size=args.ig_batch_size,
+                completeness=measure_gap,
+            )
         except PenaltyError as error:
             message = _failure(trainer, error, inputs)
             raise PenaltyError(message, error.positions, error.result) from error

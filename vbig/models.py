@@ -37,6 +37,7 @@ from transformers import (
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
 )
+from transformers.models.electra.modeling_electra import ElectraAttention
 
 from .checkpoints import CheckpointError, check_model_folder
 from .core import LABELS
@@ -45,8 +46,8 @@ from .planted import ABOVE, CUES, NAMES, QA_CUE, QA_FACTS, QA_NAMES, SLOT
 logger = logging.getLogger(__name__)
 
 # %% auto #0
-__all__ = ['logger', 'HEADS', 'OFFLINE', 'planted_vocabulary', 'tiny_tokenizer', 'tiny_model', 'tiny_qa_model', 'order_labels',
-           'Head', 'has_head', 'load_model']
+__all__ = ['logger', 'HEADS', 'OFFLINE', 'planted_vocabulary', 'tiny_tokenizer', 'tiny_model',
+           'tiny_qa_model', 'order_labels', 'Head', 'has_head', 'load_model']
 
 # %% ../nbs/api/21_models.ipynb #7e0f10a7
 # special tokens, the grammar's words, then single characters
@@ -155,8 +156,9 @@ def tiny_model(
         torch.manual_seed(seed)
         model = head(config)
         _relate_words(model.get_input_embeddings().weight, tokenizer)
-    for layer in model.electra.encoder.layer:
-        _start_mimetic(layer.attention)
+    for module in model.modules():
+        if isinstance(module, ElectraAttention):
+            _start_mimetic(module)
     return model.train(), tokenizer
 
 # %% ../nbs/api/21_models.ipynb #a4bf7ab3
@@ -171,13 +173,15 @@ def tiny_qa_model(
     for statement, question, things in QA_FACTS.values():
         texts += [statement, question, *things]
     words = re.findall(r"[a-z]+|[?]", " ".join(texts).lower())
-    return tiny_model(
+    model, tokenizer = tiny_model(
         seed,
         words=sorted(set(words)),
         head=ElectraForQuestionAnswering,
         labels=("start", "end"),
         **options,
     )
+    assert isinstance(model, ElectraForQuestionAnswering)
+    return model, tokenizer
 
 # %% ../nbs/api/21_models.ipynb #0979e991
 def _label_names(config):

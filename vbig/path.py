@@ -18,11 +18,12 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 # %% auto #0
-__all__ = ['RULES', 'BASELINES', 'TOKENS', 'PASS_TOKENS', 'TRAINING_PASS_TOKENS', 'check_count', 'check_rule', 'path_nodes',
-           'unwrap_compiled', 'embedding_layer', 'token_tensor', 'select_rows', 'embed', 'forward_from_embeddings',
-           'baseline_embeddings', 'content_mask', 'deterministic', 'frozen_parameters', 'double_backward',
-           'class_logits', 'resolve_target', 'token_budget', 'select_tokens', 'check_finite', 'Pass', 'EmbeddingPath',
-           'in_order', 'path_values', 'input_values', 'path_slopes', 'path_scores']
+__all__ = ['RULES', 'BASELINES', 'TOKENS', 'PASS_TOKENS', 'TRAINING_PASS_TOKENS', 'check_count', 'check_rule',
+           'path_nodes', 'unwrap_compiled', 'embedding_layer', 'token_tensor', 'select_rows',
+           'embed', 'forward_from_embeddings', 'baseline_embeddings', 'content_mask',
+           'deterministic', 'frozen_parameters', 'double_backward', 'class_logits',
+           'resolve_target', 'token_budget', 'select_tokens', 'check_finite', 'Pass',
+           'EmbeddingPath', 'in_order', 'path_values', 'input_values', 'path_slopes', 'path_scores']
 
 # %% ../nbs/api/10_path.ipynb #d9bbd075
 RULES = (
@@ -289,7 +290,7 @@ def baseline_embeddings(
         return torch.zeros_like(x)
     if isinstance(baseline, str) and baseline in BASELINES:
         baseline = _token_baseline(model, baseline)
-    if isinstance(baseline, bool) or not hasattr(baseline, "__index__"):
+    if isinstance(baseline, (bool, str)) or not hasattr(baseline, "__index__"):
         raise ValueError(
             f"unknown baseline {baseline!r}: choose from {', '.join(BASELINES)}, "
             "a token id, or a tensor of embeddings"

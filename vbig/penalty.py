@@ -9,7 +9,7 @@ import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -30,7 +30,8 @@ from vbig.path import (
 from .regularizers import Penalty, penalty_context
 
 # %% auto #0
-__all__ = ['PenaltyResult', 'PenaltyError', 'float32_arithmetic', 'Draws', 'draw', 'penalty_gradient', 'RunningPenalty']
+__all__ = ['PenaltyResult', 'PenaltyError', 'float32_arithmetic', 'Draws', 'draw', 'penalty_gradient',
+           'RunningPenalty']
 
 # %% ../nbs/api/13_penalty.ipynb #163ff3cf
 @dataclass
@@ -117,7 +118,6 @@ class _Request:
     # the rest as for `penalty_gradient`
     baseline: str | int | torch.Tensor = "zero"
     target: str | int | torch.Tensor | Callable = "label"
-    draws: Draws | None = None
     scale: float = 1.0
     reduce_mean: Callable | None = None
     spread: Callable = _one_process
@@ -163,14 +163,15 @@ def float32_arithmetic(
     model: nn.Module,  # the bare model, also after Accelerate prepared it
 ) -> Iterator[None]:
     "Float32 inside the context: no autocast, and no matrix products of reduced precision."
-    backends = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)
+    mkldnn: Any = torch.backends.mkldnn
+    backends = (torch.backends.cuda.matmul, mkldnn.matmul)
     backend_precisions = [backend.fp32_precision for backend in backends]
     for backend in backends:
         backend.fp32_precision = "ieee"
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
 
-    bare = unwrap_compiled(model)
+    bare: Any = unwrap_compiled(model)
     original_forward = bare.__dict__.get("_original_forward")
     prepared_forward = bare.__dict__.get("forward")
     if original_forward is not None:
@@ -320,14 +321,15 @@ def _add_central_differences(
     h: float | None = None,  # None: `_step_size`
 ) -> None:
     "Add the gradient of scale * sum_t u_t A_t, by central differences at `nodes`."
-    h = h or _step_size(u.dtype)
+    if h is None:
+        h = _step_size(u.dtype)
     largest = u.abs().amax(-1)  # [R]
     direction = u / largest.clamp(min=torch.finfo(u.dtype).tiny)[:, None]
     factors = request.scale * nodes.weights.double() * largest.cpu().double()[nodes.rows]
     used = factors.nonzero().flatten()
     rows = nodes.rows[used]
     factors = factors[used]
-    with torch.enable_grad(), _checkpointing(path.model):
+    with torch.enable_grad(), _checkpointing(request.model):
         graph = path.with_leaves()
         for one in graph.passes(rows, nodes.alphas[used], displacement=h * direction):
             above, below = graph.target(one.outputs, one.rows).chunk(2)
@@ -346,7 +348,7 @@ def _add_to_embeddings(
         return
     ends = [end for end, _ in pairs]
     gradients = [gradient * factor for _, gradient in pairs]
-    sizes = sum(gradient.abs().sum((1, 2)) for gradient in gradients)
+    sizes = torch.stack([gradient.abs().sum((1, 2)) for gradient in gradients]).sum(0)
     _check_gradient(sizes, graph.every, result)
     torch.autograd.backward(ends, gradients)
 
@@ -517,16 +519,16 @@ def _nodes_at(
     places = torch.searchsorted(edges, quantiles.contiguous(), right=True)
     return request.alphas[places.clamp(max=len(request.alphas) - 1)]
 
-# %% ../nbs/api/13_penalty.ipynb #4b3cda35
+# %% ../nbs/api/13_penalty.ipynb #c0ef458c
 _EVEN_PART = 0.3  # part of the picks that is shared evenly
 
 
 def _picked_nodes(
     request: _Request,
+    draws: Draws,
     sizes: torch.Tensor,  # [R,m], about what each stratum of each example contributes
 ) -> _Nodes:
     "The nodes whose gradient is taken by this process."
-    draws = request.draws
     n_rows, n_strata = sizes.shape
     # u is a gradient of the mean over these rows: without that factor, to compare with
     # the sizes of other processes
@@ -619,7 +621,7 @@ def _full(request: _Request) -> PenaltyResult:
         _add_central_differences(request, path, nodes, u, result)
     return result
 
-# %% ../nbs/api/13_penalty.ipynb #68dc060a
+# %% ../nbs/api/13_penalty.ipynb #385cd128
 def _half_scores(parts: torch.Tensor, n_steps: int) -> torch.Tensor | None:
     "Attributions [2,R,T] by the even and by the odd strata of `parts` [R,m,T]; None where they would tell nothing."
     n_strata = parts.shape[1]
@@ -628,17 +630,17 @@ def _half_scores(parts: torch.Tensor, n_steps: int) -> torch.Tensor | None:
     return 2 * torch.stack([parts[:, ::2].sum(1), parts[:, 1::2].sum(1)])
 
 
-def _sampled(request: _Request) -> PenaltyResult:
+def _sampled(request: _Request, draws: Draws) -> PenaltyResult:
     "Attributions from a few nodes, the gradient where they say that much happens."
     path = _path(request)
-    alphas = _nodes_at(request, request.draws.attribution)
+    alphas = _nodes_at(request, draws.attribution)
     with frozen_parameters(request.model):
         slopes = path_slopes(path, path.every, alphas)  # [R,m,T]
     parts = slopes * float(request.weights.sum() / alphas.shape[1])
     half_scores = _half_scores(parts, len(request.alphas))
     result, u = _evaluate(request, path, parts.sum(1), "central", half_scores)
     sizes = (slopes * u[:, None]).sum(-1).abs()
-    nodes = _picked_nodes(request, sizes)
+    nodes = _picked_nodes(request, draws, sizes)
     _add_central_differences(request, path, nodes, u, result)
     return result
 
@@ -763,7 +765,6 @@ def penalty_gradient(
     "Add scale * dP/dtheta to the `.grad` of every parameter that is trained."
     _check_call(model, batch, penalty, estimator, derivative)
     size = len(token_tensor(batch))
-    rows = torch.arange(size)
     if estimator == "sampled":
         if draws is None:
             draws = draw(
@@ -777,33 +778,37 @@ def penalty_gradient(
         _check_draws(draws, size)
         rows = draws.rows
     else:
+        draws = None
         spread = None
+        rows = torch.arange(size)
     batch = select_rows(dict(batch), rows)
     if not len(rows):
         return _empty_result(penalty, batch, reduce_mean, spread)
 
     alphas, weights = path_nodes(rule, n_steps)
     request = _Request(
-        model,
-        batch,
-        penalty,
-        rows,
-        content_mask(batch, tokens),
-        alphas,
-        weights,
-        baseline,
-        target,
-        draws,
-        scale,
-        reduce_mean,
-        spread or _one_process,
-        internal_batch_size,
-        completeness,
-        derivative,
+        model=model,
+        batch=batch,
+        penalty=penalty,
+        rows=rows,
+        mask=content_mask(batch, tokens),
+        alphas=alphas,
+        weights=weights,
+        baseline=baseline,
+        target=target,
+        scale=scale,
+        reduce_mean=reduce_mean,
+        spread=_one_process if spread is None else spread,
+        internal_batch_size=internal_batch_size,
+        completeness=completeness,
+        derivative=derivative,
     )
-    compute = {"full": _full, "sampled": _sampled, "embedding": _embedding}[estimator]
     with deterministic(model), float32_arithmetic(model):
-        return compute(request)
+        if draws is not None:
+            return _sampled(request, draws)
+        if estimator == "embedding":
+            return _embedding(request)
+        return _full(request)
 
 # %% ../nbs/api/13_penalty.ipynb #5a15787b
 def _check_same_model(

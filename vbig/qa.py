@@ -83,19 +83,20 @@ def _gold_windows(windows):
 
 
 def _explained(model, tokenizer, windows, explain_batch, batch_size, progress):
-    "Yield (window, `Attribution` of its batch, its row there)."
+    "Yield each window with the `Attribution` of its batch and its row there."
     device = next(model.parameters()).device
     collator = qa_collator(tokenizer)
     begins = range(0, len(windows), batch_size)
     for begin in tqdm(begins, desc="Attributing", disable=not progress, leave=False):
         part = windows[begin : begin + batch_size]
         batch = {name: values.to(device) for name, values in collator(part).items()}
-        found = explain_batch(model, batch, span_target)
+        attributions = explain_batch(model, batch, span_target)
         if tokenizer.padding_side == "left":
             lengths = [window["length"] for window in part]
-            found.scores = _tokens_in_front(found.scores, lengths)
+            scores = _tokens_in_front(attributions.scores, lengths)
+            attributions.scores = scores
         for row, window in enumerate(part):
-            yield window, found, row
+            yield window, attributions, row
 
 
 def _segments(window):
@@ -107,7 +108,7 @@ def _segments(window):
     return segments
 
 
-def _as_span(found, row, window, example, prediction, several, unit):
+def _as_span(attributions, row, window, example, prediction, several, unit):
     "One row of an `Attribution` as a `SpanAttribution`; `several`: whether there are more windows."
     probabilities = {}
     for span in prediction["n_best"]:  # highest first; equal texts count once
@@ -115,7 +116,7 @@ def _as_span(found, row, window, example, prediction, several, unit):
     gold = example["answers"]["text"]
     return as_text_attribution(
         SpanAttribution,
-        found,
+        attributions,
         row,
         (window, _segments(window), several),
         (example["question"], example["context"]),
@@ -218,14 +219,14 @@ def attribute_qa(
     explain_batch = partial(explain, attribution=attribution, **options)
     windows_of_example = Counter(windows["example"])
     spans = []
-    for window, found, row in _explained(
+    for window, attributions, row in _explained(
         model, tokenizer, chosen, explain_batch, batch_size, progress
     ):
         number = window["example"]
         example = examples[number]
         prediction = predictions[number]
         several = windows_of_example[number] > 1
-        span = _as_span(found, row, window, example, prediction, several, unit)
+        span = _as_span(attributions, row, window, example, prediction, several, unit)
         spans.append(span)
     return spans
 
@@ -292,7 +293,8 @@ class SpanPenalty(AttributionPenalty):
     def __init__(
         self,
         penalty: Penalty,  # what is penalised
-        target: Callable = span_target,  # (outputs, inputs) -> one number a row
+        # the scalar attributed: of outputs and inputs, one number a row
+        target: str | int | torch.Tensor | Callable | None = span_target,
         name: str = "ig",  # prefix of the log lines and of the file in a checkpoint
     ):
         super().__init__(penalty, target, name)

@@ -26,8 +26,9 @@ from .sources import ColumnTypes, RecordFormat, checked_text, load_source, with_
 from .words import character_kind, trim_span
 
 # %% auto #0
-__all__ = ['QUESTION_COLUMNS', 'QA_HUB', 'QUESTIONS', 'question_features', 'load_qa', 'answer_piece', 'context_positions',
-           'window_answer', 'unpadded', 'tokenize_qa', 'qa_collator', 'span_target', 'best_spans']
+__all__ = ['QUESTION_COLUMNS', 'QA_HUB', 'QUESTIONS', 'question_features', 'load_qa', 'answer_piece',
+           'context_positions', 'window_answer', 'unpadded', 'tokenize_qa', 'qa_collator',
+           'span_target', 'best_spans']
 
 # %% ../nbs/api/40_questions.ipynb #c5253577
 _EXAMPLE_ROW = (

@@ -124,7 +124,7 @@ def _text_colour(background: Sequence[float]) -> str:
     return "white" if brightness < 0.5 else "black"
 
 
-def _background(score: float, norm: TwoSlopeNorm) -> tuple[float, ...]:
+def _background(score: float, norm: TwoSlopeNorm) -> tuple[float, float, float, float]:
     "The colour of a score; white where there is none."
     return DIVERGING(norm(score)) if math.isfinite(score) else (1.0, 1.0, 1.0, 1.0)
 
@@ -138,6 +138,7 @@ _MARGIN = 0.62  # left of the words: there stands "hypothesis"
 class _Style(NamedTuple):
     "How the texts of a figure are drawn."
 
+    limit: float  # the score at the end of the colour scale
     norm: TwoSlopeNorm  # score -> place on the colour scale
     line_width: float  # inches
     measure: _Measure
@@ -163,7 +164,7 @@ def _measure_with(figure: Figure, size: float) -> _Measure:
 def _draw_box(ax: Axes, box: _Box, left: float, top: float, style: _Style) -> None:
     "One word on its colour, its score below."
     colour = _background(box.score, style.norm)
-    outline = {"edgecolor": "0.8", "linewidth": 0.4}
+    outline: dict[str, Any] = {"edgecolor": "0.8", "linewidth": 0.4}
     corner = (left, top)
     ax.add_patch(plt.Rectangle(corner, box.width, 0.22, facecolor=colour, **outline))
     middle = left + box.width / 2
@@ -181,7 +182,7 @@ def _draw_box(ax: Axes, box: _Box, left: float, top: float, style: _Style) -> No
         ax.text(
             middle,
             top + 0.27,
-            _score_text(box.score, style.norm.vmax),
+            _score_text(box.score, style.limit),
             ha="center",
             va="center",
             size=style.size - 3,
@@ -196,7 +197,7 @@ def _draw_side(
     ax: Axes, name: str, pieces: Sequence[_Piece], top: float, style: _Style
 ) -> float:
     "Premise or hypothesis with its name at the left; the height below it."
-    grey = {"size": style.size - 1, "color": "0.35"}
+    grey: dict[str, Any] = {"size": style.size - 1, "color": "0.35"}
     ax.text(-0.06, top + 0.11, name, ha="right", va="center", **grey)
     from_right = _runs_from_right(pieces)
     lines = [[_EMPTY]]
@@ -308,19 +309,19 @@ def _place_panels(figure: Figure, rows: Sequence[Sequence[_Panel]], columns: int
         top += row_height
 
 
-def _draw_scale(figure: Figure, norm: TwoSlopeNorm, size: float) -> None:
+def _draw_scale(figure: Figure, style: _Style) -> None:
     "The colour scale below the texts."
     _, height = figure.get_size_inches()
     bar = figure.colorbar(
-        mpl.cm.ScalarMappable(norm, DIVERGING),
+        mpl.cm.ScalarMappable(style.norm, DIVERGING),
         cax=figure.add_axes((0.3, 0.32 / height, 0.4, 0.08 / height)),
         orientation="horizontal",
     )
-    ends = [_score_text(end, norm.vmax) for end in (norm.vmin, norm.vmax)]
-    bar.set_ticks([norm.vmin, 0, norm.vmax], labels=[ends[0], "0", ends[1]])
-    bar.ax.tick_params(labelsize=size - 2, length=2)
+    ticks = [-style.limit, 0, style.limit]
+    bar.set_ticks(ticks, labels=[_score_text(tick, style.limit) for tick in ticks])
+    bar.ax.tick_params(labelsize=style.size - 2, length=2)
     label = "attribution: against the target (orange), for it (blue)"
-    bar.ax.set_xlabel(label, size=size - 1, labelpad=1)
+    bar.ax.set_xlabel(label, size=style.size - 1, labelpad=1)
 
 # %% ../nbs/api/51_text_plots.ipynb #e1d51a19
 def _draw_panels(
@@ -335,6 +336,7 @@ def _draw_panels(
     "Attributions with titles in a grid on one colour scale, as high as their texts need."
     figure = plt.figure(figsize=(width, 1))
     style = _Style(
+        limit=limit,
         norm=TwoSlopeNorm(0, -limit, limit),
         line_width=width / columns - _MARGIN - 0.08,
         measure=_measure_with(figure, size),
@@ -344,7 +346,7 @@ def _draw_panels(
     drawn = [_draw_panel(figure, title, text, style) for title, text in panels]
     rows = [drawn[i : i + columns] for i in range(0, len(drawn), columns)]
     _place_panels(figure, rows, columns)
-    _draw_scale(figure, style.norm, size)
+    _draw_scale(figure, style)
     return figure
 
 # %% ../nbs/api/51_text_plots.ipynb #920ef1cd

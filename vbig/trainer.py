@@ -16,7 +16,6 @@ import datasets
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
 from transformers import (
     EarlyStoppingCallback,
     PreTrainedModel,
@@ -25,6 +24,7 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_utils import TrainOutput
 
 from .arguments import IGTrainingArguments
 from vbig.checkpoints import (
@@ -48,11 +48,15 @@ from .regularizers import Penalty, token_columns
 from .words import stop_words
 
 # %% auto #0
-__all__ = ['CheckedTrainer', 'columns_to_make', 'column_tables', 'make_token_columns', 'prepare_nli', 'TermCollator', 'IGTrainer']
+__all__ = ['CheckedTrainer', 'columns_to_make', 'column_tables', 'make_token_columns', 'prepare_nli',
+           'TermCollator', 'IGTrainer']
 
 # %% ../nbs/api/24_trainer.ipynb #a070a1b8
 class CheckedTrainer(Trainer):
-    "Hugging Face's Trainer: output folder, disk and checkpoints are checked, resumption is exact, the loss is scaled right."
+    """Hugging Face's Trainer: output folder, disk and checkpoints are checked, resumption
+    is exact, the loss is scaled right."""
+
+    args: IGTrainingArguments  # nothing else is taken
 
     def __init__(
         self,
@@ -65,7 +69,7 @@ class CheckedTrainer(Trainer):
                 f"args must be IGTrainingArguments, not {type(args).__name__}"
             )
         if args.should_save:
-            check_output(args.output_dir)
+            check_output(str(args.output_dir))
         super().__init__(model, args, **kwargs)
         if not hasattr(self.accelerator.unwrap_model(self.model), "accepts_loss_kwargs"):
             self.model_accepts_loss_kwargs = False
@@ -81,20 +85,26 @@ class CheckedTrainer(Trainer):
         # a checkpoint; True: the newest whole one; "auto": that, or a fresh start where
         # there is none
         resume_from_checkpoint: str | bool | None = None,
-        **kwargs,  # as for the Trainer
-    ):
+        trial: Any = None,  # as for the Trainer
+        ignore_keys_for_eval: list[str] | None = None,  # as for the Trainer
+    ) -> TrainOutput:  # steps, mean loss and times
         "Train, from the beginning or from a checkpoint, after checking that it can be read and the next ones written."
         if not self._sharded():
             resume_from_checkpoint = resolve_checkpoint(
-                self.args.output_dir, resume_from_checkpoint
+                str(self.args.output_dir), resume_from_checkpoint
             )
             if resume_from_checkpoint:
                 check_same_model(self.model, resume_from_checkpoint)
-        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        return super().train(
+            resume_from_checkpoint=resume_from_checkpoint,
+            trial=trial,
+            ignore_keys_for_eval=ignore_keys_for_eval,
+        )
 
     def prepare_training(self) -> None:
         "Called when training starts: model and arguments are those of this run."
         if self.args.should_save and not self._sharded():
+            assert self.model is not None  # `train` has made it
             check_space(self.model, self.args, self.state_bytes())
 
     def state_bytes(self) -> int:
@@ -148,12 +158,17 @@ def columns_to_make(
     return tuple(dict.fromkeys(needs)), sorted(set(needs) - present)
 
 
-def column_tables(args, make, weights):
+def column_tables(
+    args: IGTrainingArguments,  # with ig_stopwords
+    missing: Sequence[str],  # the columns to make
+    artifact_weights: Mapping[str, float] | None = None,  # see `make_token_columns`
+) -> dict[str, Any]:
     "What `token_columns` takes beside a batch."
-    words = None
-    if "stopword_mask" in make:
-        words = dict.fromkeys(sorted(stop_words(args.ig_stopwords)), 1.0)
-    return dict(needs=make, words=words, weights=weights)
+    words: str | list[str] = args.ig_stopwords
+    if "stopword_mask" in missing:
+        # not the name of a file, whose words may change behind the cache of `map`
+        words = sorted(stop_words(args.ig_stopwords))
+    return dict(needs=missing, stop_words=words, artifact_weights=artifact_weights)
 
 
 def make_token_columns(
@@ -217,7 +232,8 @@ def prepare_nli(
 # %% ../nbs/api/24_trainer.ipynb #ef7850f7
 @dataclass
 class TermCollator:
-    "A collator that carries per-example columns past another, which is asked for no column that an evaluation set lacks."
+    """A collator that carries per-example columns past another one, which is asked for no
+    column that an evaluation set lacks."""
 
     collator: Callable  # list of examples -> batch
     example_columns: tuple[str, ...] = ()  # with one value an example
@@ -324,9 +340,11 @@ class _ComposedLoss:
 
 # %% ../nbs/api/24_trainer.ipynb #2ce031c5
 class IGTrainer(CheckedTrainer):
-    "Hugging Face's Trainer with named loss terms: cross-entropy + lambda * tanh(alpha * mean statistic) + terms of one's own."
+    """Hugging Face's Trainer with named loss terms: the cross-entropy, the attribution
+    penalty lambda * tanh(alpha * mean statistic), and terms of one's own."""
 
-    penalty_class = AttributionPenalty  # what the arguments' penalty becomes
+    # what the arguments' penalty becomes
+    penalty_class: type[AttributionPenalty] = AttributionPenalty
     # columns of a batch that are not the model's, beside those of the terms
     extra_columns: tuple[str, ...] = ("special_tokens_mask",)
 
@@ -346,6 +364,8 @@ class IGTrainer(CheckedTrainer):
         self._given_terms = list(loss_terms or ())
         self._given_penalty = penalty
         self.micro_batch = -1  # number of the micro-batch in its step
+        self._set_signature_columns_if_needed()
+        self._model_columns: list[str] = list(self._signature_columns or ())
         self._set_terms()
 
     @property
@@ -428,17 +448,16 @@ class IGTrainer(CheckedTrainer):
 
     def _carry_columns(self):
         "Number the training set's rows, and let the collator carry what the terms read."
-        self._signature_columns = None
-        super()._set_signature_columns_if_needed()
         own = [ROW, *self.extra_columns]
         carried = []
         for term in self.loss_terms:
             own += [*term.token_columns, *term.example_columns]
             carried += term.example_columns
-        self._own_columns = set(own) - set(self._signature_columns)
+        self._own_columns = set(own) - set(self._model_columns)
+        self._signature_columns = list(self._model_columns)
         if not self.loss_terms:
             return
-        self._signature_columns = list(dict.fromkeys([*self._signature_columns, *own]))
+        self._signature_columns = list(dict.fromkeys([*self._model_columns, *own]))
         collator = self.data_collator
         if isinstance(collator, TermCollator):
             collator = collator.collator
@@ -453,12 +472,15 @@ class IGTrainer(CheckedTrainer):
             yield {}
             return
         composed = _ComposedLoss(self, terms, inputs)
-        # the instance's attribute stands before the class's method, also a subclass's
-        self.compute_loss = composed
+        attributes = vars(self)
+        before = {k: v for k, v in attributes.items() if k == "compute_loss"}
+        # an attribute of the instance stands before the class's method, also a subclass's
+        attributes["compute_loss"] = composed
         try:
             yield composed.parts
         finally:
-            del self.compute_loss
+            del attributes["compute_loss"]
+            attributes.update(before)
 
     def _parts(self):
         "Means over the window's steps of the parts of the loss, and what the terms tell."

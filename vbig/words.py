@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Iterable, Mapping
 
 # %% auto #0
-__all__ = ['NEGATIONS', 'character_kind', 'word_spans', 'words_of', 'word_list', 'word_ngrams', 'token_weights', 'segments',
-           'pair_weights', 'trim_span', 'scores_by_word', 'is_negation', 'stop_words']
+__all__ = ['NEGATIONS', 'character_kind', 'word_spans', 'words_of', 'word_list', 'word_ngrams',
+           'token_weights', 'segments', 'pair_weights', 'trim_span', 'scores_by_word',
+           'is_negation', 'stop_words']
 
 # %% ../nbs/api/02_words.ipynb #fa17b670
 def character_kind(
