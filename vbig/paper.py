@@ -38,10 +38,11 @@ from .statistics import interval_text, verdict
 from .trainer import prepare_nli
 
 # %% auto #0
-__all__ = ['RECIPES', 'HUB_SETS', 'DEFAULT_FLAGS', 'PAPER_PAIRS', 'CAD', 'SNLI_PAIRS', 'ig_settings', 'as_run', 'gradient_text',
-           'Study', 'train_command', 'attribution_statistics', 'collect', 'make_runs', 'Run', 'read_runs', 'paired',
-           'metric_of', 'mean_statistic', 'signed_text', 'difference_text', 'direction_text', 'paired_row',
-           'runs_of_first_seed', 'by_seeds', 'setting_text', 'intervals_text', 'step_cost', 'main']
+__all__ = ['RECIPES', 'HUB_SETS', 'DEFAULT_FLAGS', 'PAPER_PAIRS', 'CAD', 'SNLI_PAIRS', 'ig_settings',
+           'as_run', 'gradient_text', 'Study', 'train_command', 'attribution_statistics', 'collect',
+           'make_runs', 'Run', 'read_runs', 'paired', 'metric_of', 'mean_statistic', 'signed_text',
+           'difference_text', 'direction_text', 'paired_row', 'runs_of_first_seed', 'by_seeds',
+           'setting_text', 'intervals_text', 'step_cost', 'main']
 
 # %% ../nbs/paper/runs.ipynb #5343f61f
 _VARIANCE = dict(ig_mode="variance", lambda_reg=0.1, alpha_scale=10)
