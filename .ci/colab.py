@@ -14,6 +14,7 @@ from fastcore.basics import AttrDict
 
 MARK = "google.colab"
 CELL = """#| hide
+# fmt: off
 if "google.colab" in str(get_ipython()):
     get_ipython().system("git clone --quiet --branch {branch} --depth 1 {address} {name}")
     get_ipython().run_line_magic("pip", "install --quiet -e {name}[dev]")
@@ -39,7 +40,7 @@ def cells_of(place):
     return [
         source
         for source in sources
-        if MARK in source and source.startswith("#| hide\nif")
+        if MARK in source and source.startswith("#| hide\n# fmt: off\nif")
     ]
 
 
