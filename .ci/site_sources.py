@@ -146,9 +146,9 @@ def tidy(path):
             rf"\[(`_\w+`)\]\({re.escape(start)}/[^)\s]+\)", r"\1", text
         )  # what is private has no page
         text = re.sub(re.escape(start) + r"/([^)\s\"#]+\.html)", relative, text)
-        if not address():
-            text = re.sub(r"\[source\]\(/?blob/[^)]*\)\{[^}]*\}", "", text)
-        return text
+        if address():  # an index that was exported before the address was set lacks it
+            return text.replace("[source](/blob/", f"[source]({address()}/blob/")
+        return re.sub(r"\[source\]\(/?blob/[^)]*\)\{[^}]*\}", "", text)
 
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
